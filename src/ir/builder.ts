@@ -1,0 +1,86 @@
+import { assert } from "../base/index.ts";
+import type { Tensor } from "../tensor/index.ts";
+import {
+  type Attrs,
+  type Graph,
+  type GraphOutput,
+  type Origin,
+  type Quant,
+  type Value,
+  type ValueId,
+  valueId,
+} from "./graph.ts";
+import type { ArgType, Registry } from "./op.ts";
+
+/** Makes a graph, value by value; shapes are worked out as they come. Finished once, by `graph`. */
+export class Builder {
+  readonly #ops: Registry;
+  readonly #values = new Map<ValueId, Value>();
+  #origin: Origin = { node: "", type: "" };
+
+  constructor(ops: Registry) {
+    this.#ops = ops;
+  }
+
+  /** Values made from here on are said to come from this node. */
+  from(origin: Origin): this {
+    this.#origin = origin;
+    return this;
+  }
+
+  value(id: ValueId): Value {
+    const value = this.#values.get(id);
+    assert(value !== undefined, `no value ${id}`);
+    return value;
+  }
+
+  /** A name that no value has yet: the wish, or the wish with a number. */
+  freshName(wish: string): ValueId {
+    let name = wish;
+    for (let n = 1; this.#values.has(valueId(name)); n++) name = `${wish}_${n}`;
+    return valueId(name);
+  }
+
+  input(name: string, type: ArgType, quant?: Quant): ValueId {
+    const id = valueId(name);
+    return this.add({ kind: "input", id, ...type, origin: this.#origin, ...(quant && { quant }) });
+  }
+
+  constant(data: Tensor, name: string = `${this.#origin.node}.const`, quant?: Quant): ValueId {
+    const { shape, dtype } = data;
+    const id = this.freshName(name);
+    const origin = this.#origin;
+    return this.add({ kind: "const", id, shape, dtype, data, origin, ...(quant && { quant }) });
+  }
+
+  /** Applies an operator. The name defaults to the origin's, with the operator added. */
+  op(op: string, args: readonly ValueId[], attrs: Attrs = {}, name?: string): ValueId {
+    const definition = this.#ops.get(op);
+    assert(definition !== undefined, `no operator ${op}`);
+    const type = definition.type(
+      args.map((arg) => this.value(arg)),
+      attrs,
+    );
+    const id = this.freshName(name ?? `${this.#origin.node}.${op}`);
+    return this.add({ kind: "op", id, op, attrs, args, ...type, origin: this.#origin });
+  }
+
+  /** Takes a value as it is. */
+  add(value: Value): ValueId {
+    assert(!this.#values.has(value.id), `value ${value.id} is made twice`);
+    this.#values.set(value.id, value);
+    return value.id;
+  }
+
+  /** The finished graph, without values that no output needs. Inputs stay. */
+  graph(name: string, outputs: readonly GraphOutput[]): Graph {
+    const needed = new Set<ValueId>(outputs.map((output) => output.value));
+    const order = [...this.#values.values()];
+    for (const value of order.toReversed()) {
+      if (value.kind === "op" && needed.has(value.id))
+        for (const arg of value.args) needed.add(arg);
+    }
+    const kept = order.filter((value) => value.kind === "input" || needed.has(value.id));
+    return { name, values: new Map(kept.map((value) => [value.id, value])), outputs };
+  }
+}

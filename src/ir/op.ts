@@ -1,0 +1,70 @@
+import type { DType, Shape, Tensor } from "../tensor/index.ts";
+import type { Builder } from "./builder.ts";
+import type { Attrs, ConstValue, Quant, ValueId } from "./graph.ts";
+import type { Kernel } from "./kernel.ts";
+
+/** What an operator may know of an argument while types are worked out. */
+export interface ArgType {
+  readonly shape: Shape;
+  readonly dtype: DType;
+}
+
+/** What an operator may know of an argument of a quantized graph. Constants bring their codes. */
+export interface QuantArg extends ArgType {
+  readonly quant: Quant;
+  readonly data?: ConstValue["data"];
+}
+
+/** What every operator says of itself. Facets are pure. */
+interface OpBase<A extends Attrs> {
+  /** `snake_case`, as the text form writes it. */
+  readonly name: string;
+  readonly summary: string;
+  /** Shape and element type of the result. @throws N2F_OP_ATTRIBUTE for impossible arguments */
+  type(args: readonly ArgType[], attrs: A): ArgType;
+  /** The meaning over real numbers. */
+  float(args: readonly Tensor[], attrs: A): Tensor;
+}
+
+/**
+ * An operator that hardware has. `quant` proves which codes come out, `fixed` computes them exactly and
+ * slowly (the oracle of the tests), `kernel` says the same in the words from which fast code and hardware
+ * are made.
+ */
+export interface PrimitiveOp<A extends Attrs = Attrs> extends OpBase<A> {
+  readonly kind: "primitive";
+  /**
+   * Which arguments must be narrowed to the working precision before they come here. Others take the
+   * exact result of whatever makes them.
+   */
+  narrow(args: readonly ArgType[], attrs: A): readonly boolean[];
+  /** Format and code intervals of the exact result. @throws N2F_FORMAT_RANGE beyond 64 bits */
+  quant(args: readonly QuantArg[], attrs: A): Quant;
+  fixed(
+    args: readonly (readonly bigint[])[],
+    quants: readonly QuantArg[],
+    attrs: A,
+    to: Quant,
+  ): bigint[];
+  kernel(args: readonly QuantArg[], attrs: A, to: Quant): Kernel;
+}
+
+/** An operator that is made of others; a pass replaces it before quantization. */
+export interface CompositeOp<A extends Attrs = Attrs> extends OpBase<A> {
+  readonly kind: "composite";
+  decompose(build: Builder, args: readonly ValueId[], attrs: A): ValueId;
+}
+
+export type Op<A extends Attrs = Attrs> = PrimitiveOp<A> | CompositeOp<A>;
+
+/** All operators by name. */
+export type Registry = ReadonlyMap<string, Op>;
+
+/** Checks a definition's type where it is written, and forgets its attributes for the registry. */
+export function definePrimitive<A extends Attrs>(op: Omit<PrimitiveOp<A>, "kind">): Op {
+  return { kind: "primitive", ...op } as unknown as Op;
+}
+
+export function defineComposite<A extends Attrs>(op: Omit<CompositeOp<A>, "kind">): Op {
+  return { kind: "composite", ...op } as unknown as Op;
+}
