@@ -1,10 +1,11 @@
-import { assert } from "../base/index.ts";
+import { assert, Nn2fpgaError } from "../base/index.ts";
 import type { Tensor } from "../tensor/index.ts";
 import {
   type Attrs,
   type Graph,
   type GraphOutput,
   type Origin,
+  originText,
   type Quant,
   type Value,
   type ValueId,
@@ -57,9 +58,11 @@ export class Builder {
   op(op: string, args: readonly ValueId[], attrs: Attrs = {}, name?: string): ValueId {
     const definition = this.#ops.get(op);
     assert(definition !== undefined, `no operator ${op}`);
-    const type = definition.type(
-      args.map((arg) => this.value(arg)),
-      attrs,
+    const type = placeProblems(this.#origin, () =>
+      definition.type(
+        args.map((arg) => this.value(arg)),
+        attrs,
+      ),
     );
     const id = this.freshName(name ?? `${this.#origin.node}.${op}`);
     return this.add({ kind: "op", id, op, attrs, args, ...type, origin: this.#origin });
@@ -82,5 +85,16 @@ export class Builder {
     }
     const kept = order.filter((value) => value.kind === "input" || needed.has(value.id));
     return { name, values: new Map(kept.map((value) => [value.id, value])), outputs };
+  }
+}
+
+/** Gives the problems of a step that do not say where they are the place of a node. */
+export function placeProblems<T>(origin: Origin, step: () => T): T {
+  try {
+    return step();
+  } catch (error) {
+    if (!(error instanceof Nn2fpgaError)) throw error;
+    const problems = error.problems.map((problem) => ({ at: originText(origin), ...problem }));
+    throw new Nn2fpgaError(problems, { cause: error.cause });
   }
 }

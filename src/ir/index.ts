@@ -2,4 +2,8 @@ export * from "./builder.ts";
 export * from "./graph.ts";
 export * from "./kernel.ts";
 export * from "./op.ts";
+export * from "./quantize-value.ts";
 export * from "./ranges.ts";
+export * from "./text-parse.ts";
+export * from "./text-print.ts";
+export * from "./verify.ts";

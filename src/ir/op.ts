@@ -38,6 +38,18 @@ export interface PrimitiveOp<A extends Attrs = Attrs> extends OpBase<A> {
    * exact result of whatever makes them.
    */
   narrow(args: readonly ArgType[], attrs: A): readonly boolean[];
+  /** Arguments must share one binary point: the finest among them, which costs nothing. */
+  readonly alignPoints?: boolean;
+  /**
+   * Set where the result's precision is chosen and not derived: the operator then takes it from the
+   * attributes that `precisionAttrs` writes.
+   */
+  readonly lossy?: boolean;
+  /**
+   * Set where the argument is the index of a table: the part of the real line beyond which the result
+   * does not change, so that the argument may be saturated to it.
+   */
+  readonly indexDomain?: (attrs: A) => readonly [number, number];
   /** Format and code intervals of the exact result. @throws N2F_FORMAT_RANGE beyond 64 bits */
   quant(args: readonly QuantArg[], attrs: A): Quant;
   fixed(

@@ -1,0 +1,42 @@
+import { type ArgType, type Attrs, definePrimitive, type Op, Ranges } from "../../ir/index.ts";
+import type { Shape } from "../../tensor/index.ts";
+import { sizeOf } from "../../tensor/index.ts";
+import { isIdentity } from "./broadcast.ts";
+
+/** What one operator that only moves elements adds to the family. */
+export interface GatherSpec<A extends Attrs> {
+  readonly name: string;
+  readonly summary: string;
+  readonly shape: (x: Shape, attrs: A) => Shape;
+  /** For each element of the result, the index of the element it is. */
+  readonly index: (x: Shape, attrs: A) => Int32Array;
+}
+
+/** Operators of one value that move elements and change none: wires in hardware. */
+export function defineGather<A extends Attrs>(spec: GatherSpec<A>): Op {
+  const index = (args: readonly ArgType[], attrs: A) => spec.index(args[0].shape, attrs);
+  return definePrimitive<A>({
+    name: spec.name,
+    summary: spec.summary,
+    type: ([x], attrs) => ({ shape: spec.shape(x.shape, attrs), dtype: x.dtype }),
+    float: ([x], attrs) => {
+      const data = Float64Array.from(spec.index(x.shape, attrs), (from) => x.data[from]);
+      return { shape: spec.shape(x.shape, attrs), dtype: x.dtype, data };
+    },
+    narrow: () => [false],
+    quant: (args, attrs) => {
+      const { format, ranges } = args[0].quant;
+      if (ranges.isUniform) return { format, ranges };
+      const map = index(args, attrs);
+      const moved = Ranges.each(map.length, (i) => [ranges.lo(map[i]), ranges.hi(map[i])]);
+      return { format, ranges: moved };
+    },
+    fixed: ([x], quants, attrs) => Array.from(index(quants, attrs), (from) => x[from]),
+    kernel: (args, attrs) => {
+      const map = index(args, attrs);
+      return isIdentity(map, sizeOf(args[0].shape))
+        ? { kind: "gather" }
+        : { kind: "gather", index: map };
+    },
+  });
+}

@@ -1,0 +1,68 @@
+import { limit, type Precision, realToCode, roundReal } from "../../fixed/index.ts";
+import { type Attrs, definePrimitive, type Op, type Quant, Ranges } from "../../ir/index.ts";
+import { type PrecisionAttrs, readPrecision } from "./precision-attrs.ts";
+
+/** What one function of a real number adds to the family. */
+export interface TableSpec<A extends Attrs> {
+  readonly name: string;
+  readonly summary: string;
+  readonly float: (x: number, attrs: A) => number;
+  /** Where the function still changes; beyond it the argument may be saturated. */
+  readonly domain: (attrs: A) => readonly [number, number];
+}
+
+/** Codes of the function for every code of the argument from `lo` to `hi`, each correctly rounded. */
+function tabulate(
+  float: (x: number) => number,
+  from: Quant,
+  { format, rounding, overflow }: Precision,
+): { lo: number; values: Float64Array } {
+  const [lo, hi] = from.ranges.hull().map(Number);
+  const values = Float64Array.from({ length: hi - lo + 1 }, (_, i) => {
+    const y = float((lo + i) * 2 ** -from.format.frac);
+    // A pole saturates to the end of the range that its sign names.
+    if (!Number.isFinite(y)) return Number(realToCode(y, format, rounding, "SAT"));
+    return Number(limit(BigInt(roundReal(y * 2 ** format.frac, rounding)), format, overflow));
+  });
+  return { lo, values };
+}
+
+/**
+ * Functions of one number as a table over the exact format of the argument, correctly rounded, the same
+ * table in every back end.
+ */
+export function defineTable<A extends Attrs>(spec: TableSpec<A>): Op {
+  const table = (from: Quant, attrs: A) =>
+    tabulate((x) => spec.float(x, attrs), from, readPrecision(attrs as unknown as PrecisionAttrs));
+  return definePrimitive<A>({
+    name: spec.name,
+    summary: spec.summary,
+    lossy: true,
+    indexDomain: spec.domain,
+    type: ([x]) => ({ shape: x.shape, dtype: "float" }),
+    float: ([x], attrs) => ({
+      shape: x.shape,
+      dtype: "float",
+      data: x.data.map((value) => spec.float(value, attrs)),
+    }),
+    narrow: () => [true],
+    quant: ([x], attrs) => {
+      const { values } = table(x.quant, attrs);
+      let [lo, hi] = [values[0], values[0]];
+      for (const value of values) {
+        lo = Math.min(lo, value);
+        hi = Math.max(hi, value);
+      }
+      const { format } = readPrecision(attrs as unknown as PrecisionAttrs);
+      return { format, ranges: Ranges.all(BigInt(lo), BigInt(hi)) };
+    },
+    fixed: ([x], [arg], attrs) => {
+      const { format, rounding, overflow } = readPrecision(attrs as unknown as PrecisionAttrs);
+      return x.map((code) => {
+        const y = spec.float(Number(code) * 2 ** -arg.quant.format.frac, attrs);
+        return realToCode(y, format, rounding, Number.isFinite(y) ? overflow : "SAT");
+      });
+    },
+    kernel: ([x], attrs) => ({ kind: "table", ...table(x.quant, attrs) }),
+  });
+}
