@@ -68,6 +68,20 @@ export class Builder {
     return this.add({ kind: "op", id, op, attrs, args, ...type, origin: this.#origin });
   }
 
+  /**
+   * Gives a value that nothing uses yet another name, so that what replaces a value can be called like
+   * it. Values that are older than their replacement (inputs, say) keep theirs.
+   */
+  rename(id: ValueId, wish: ValueId): ValueId {
+    const value = this.value(id);
+    if (value.kind !== "op" || this.#values.has(wish)) return id;
+    for (const other of this.#values.values()) {
+      if (other.kind === "op" && other.args.includes(id)) return id;
+    }
+    this.#values.delete(id);
+    return this.add({ ...value, id: wish });
+  }
+
   /** Takes a value as it is. */
   add(value: Value): ValueId {
     assert(!this.#values.has(value.id), `value ${value.id} is made twice`);

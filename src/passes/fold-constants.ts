@@ -1,0 +1,23 @@
+import { type ConstValue, rewriteGraph } from "../ir/index.ts";
+import { definePass } from "./pass.ts";
+
+/**
+ * Computes what depends on constants alone.
+ *
+ *     "t" = transpose("w") {perm=[1, 0]}        const "t" = ...
+ */
+export const foldConstants = definePass({
+  name: "fold-constants",
+  description: "Computes what depends on constants alone.",
+  run: (graph, ops) =>
+    rewriteGraph(graph, ops, (value, { build, args }) => {
+      const constants = args.map((id) => build.value(id));
+      if (!constants.every((arg): arg is ConstValue => arg.kind === "const")) return undefined;
+      const op = ops.get(value.op);
+      const data = op?.float(
+        constants.map((arg) => arg.data),
+        value.attrs,
+      );
+      return data && build.constant(data, value.id);
+    }),
+});

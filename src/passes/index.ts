@@ -1,0 +1,2 @@
+export type { Pass } from "./pass.ts";
+export * from "./pipeline.ts";

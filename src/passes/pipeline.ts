@@ -1,0 +1,37 @@
+import { assertGraph, type Graph, type Registry } from "../ir/index.ts";
+import { constantsRight } from "./constants-right.ts";
+import { decompose } from "./decompose.ts";
+import { foldBias } from "./fold-bias.ts";
+import { foldConstants } from "./fold-constants.ts";
+import { foldInputAffine } from "./fold-input-affine.ts";
+import { foldScale } from "./fold-scale.ts";
+import { mergeAffine } from "./merge-affine.ts";
+import type { Pass } from "./pass.ts";
+
+/** The passes in their order, with the reason of each place. */
+export const pipeline: readonly Pass[] = [
+  decompose, // the rest speaks of primitive operators only
+  constantsRight, // the folds look for weights on the right
+  foldConstants, // transposed weights, scaled biases, 1/c
+  mergeAffine, // one constant is easier to fold than two
+  foldBias, // before scale: a product's bias is scaled along with its weights
+  foldScale, // before quantization: scales would otherwise be rounded twice
+  foldBias, // the shift of a BatchNormalization whose scale is now gone
+  foldInputAffine, // a normalization of the inputs, or of a layer before
+  foldConstants,
+];
+
+export interface RunOptions {
+  /** Called with the graph after each pass. */
+  readonly after?: (pass: Pass, graph: Graph) => void;
+}
+
+/** Runs all passes; each result is verified, so that a faulty pass is named. */
+export function runPasses(graph: Graph, ops: Registry, options: RunOptions = {}): Graph {
+  let current = graph;
+  for (const pass of pipeline) {
+    current = assertGraph(pass.run(current, ops), ops, pass.name);
+    options.after?.(pass, current);
+  }
+  return current;
+}
