@@ -1,0 +1,4 @@
+export { calibratedPrecision, formatForRange } from "./choose-format.ts";
+export * from "./config.ts";
+export * from "./quantize.ts";
+export * from "./statistics.ts";

@@ -1,0 +1,360 @@
+import { fail } from "../base/index.ts";
+import {
+  defaultOverflow,
+  defaultRounding,
+  type Format,
+  formatText,
+  makeFormat,
+  type Precision,
+} from "../fixed/index.ts";
+import {
+  Builder,
+  type ConstValue,
+  type Graph,
+  getValue,
+  type OpValue,
+  type PrimitiveOp,
+  placeProblems,
+  primitiveOf,
+  type Quant,
+  type QuantArg,
+  quantOf,
+  Ranges,
+  type Registry,
+  type Value,
+  type ValueId,
+} from "../ir/index.ts";
+import { precisionAttrs } from "../ops/index.ts";
+import { calibratedPrecision, formatForRange } from "./choose-format.ts";
+import type { PrecisionRequest, QuantizeOptions } from "./config.ts";
+import { type QuantizedConstant, quantizeConstant } from "./constants.ts";
+import type { Statistics } from "./statistics.ts";
+
+/** Everything that is decided once a graph is quantized. Inputs carry the rule by which hosts round. */
+export interface QuantizedGraph {
+  readonly graph: Graph;
+  readonly inputs: ReadonlyMap<ValueId, Precision>;
+}
+
+/**
+ * Decides every bit: gives each value a format and a proven interval of codes.
+ *
+ * Values stay exact until something needs them narrow: a product, a table, an output, or the user's wish.
+ * There a `requantize` is put, once for all who need it. Constants take the weight's precision; what is
+ * added takes the binary point of what it is added to.
+ *
+ * @throws N2F_CONFIG_INVALID where the options name layers that are not there
+ */
+export function quantizeGraph(
+  graph: Graph,
+  ops: Registry,
+  statistics: Statistics,
+  options: QuantizeOptions,
+): QuantizedGraph {
+  checkLayers(graph, options);
+  return new Quantizer(graph, ops, statistics, options).run();
+}
+
+/** Names by which the options may speak of a value: its node's and its own. */
+function layerNames(value: Value): readonly string[] {
+  return [value.origin.node, value.id];
+}
+
+function checkLayers(graph: Graph, options: QuantizeOptions): void {
+  const known = new Set([...graph.values.values()].flatMap(layerNames));
+  const unknown = [...options.layers.keys()].filter((name) => !known.has(name));
+  if (unknown.length === 0) return;
+  const layers = [...graph.values.values()].filter((value) => value.kind === "op");
+  fail(
+    "N2F_CONFIG_INVALID",
+    `the configuration names layers that the model does not have: ${unknown.join(", ")}`,
+    {
+      hint: `The layers are ${[...new Set(layers.map((value) => value.origin.node))].join(", ")}.`,
+    },
+  );
+}
+
+class Quantizer {
+  readonly #graph: Graph;
+  readonly #ops: Registry;
+  readonly #statistics: Statistics;
+  readonly #options: QuantizeOptions;
+  readonly #build: Builder;
+  readonly #inputs = new Map<ValueId, Precision>();
+  /** The exact (or requested) value that stands for each value of the float graph. */
+  readonly #exact = new Map<ValueId, ValueId>();
+  /** Requantized variants by value and format, so that all who need one share it. */
+  readonly #narrowed = new Map<string, ValueId>();
+
+  constructor(graph: Graph, ops: Registry, statistics: Statistics, options: QuantizeOptions) {
+    this.#graph = graph;
+    this.#ops = ops;
+    this.#statistics = statistics;
+    this.#options = options;
+    this.#build = new Builder(ops);
+  }
+
+  run(): QuantizedGraph {
+    for (const value of this.#graph.values.values()) {
+      this.#build.from(value.origin);
+      if (value.kind === "input") this.#input(value);
+      else if (value.kind === "op") placeProblems(value.origin, () => this.#op(value));
+    }
+    const outputs = this.#graph.outputs.map(({ name, value }) => {
+      const request = this.#options.output ?? this.#options.default;
+      const { origin } = getValue(this.#graph, value);
+      const narrow = placeProblems(origin, () => this.#narrow(value, request, true));
+      return { name, value: narrow };
+    });
+    return { graph: this.#build.graph(this.#graph.name, outputs), inputs: this.#inputs };
+  }
+
+  #input(value: Value): void {
+    const { id, shape, dtype } = value;
+    const layer = this.#layer(value)?.result;
+    const request = layer ?? this.#options.input ?? this.#options.default;
+    if (request.kind === "exact") {
+      fail("N2F_CONFIG_INVALID", `input ${id} has no exact format of its own`, {
+        hint: "Give a format such as fixed<16,6> for the inputs, or only a width.",
+      });
+    }
+    const precision = this.#precision(id, request);
+    this.#inputs.set(id, precision);
+    const quant = { format: precision.format, ranges: Ranges.ofFormat(precision.format) };
+    this.#exact.set(id, this.#build.input(id, { shape, dtype }, quant));
+  }
+
+  #op(value: OpValue): void {
+    const op = primitiveOf(this.#ops, value.op);
+    const args = this.#args(value, op);
+    const attrs = op.lossy
+      ? { ...value.attrs, ...precisionAttrs(this.#result(value)) }
+      : value.attrs;
+    const id = this.#apply(op, args, { ...value, attrs });
+    this.#exact.set(value.id, id);
+    const wish = this.#layer(value)?.result;
+    if (wish !== undefined && wish.kind !== "exact" && !op.lossy) {
+      this.#exact.set(value.id, this.#requantize(id, this.#precision(value.id, wish)));
+    }
+  }
+
+  /** The arguments as the operator wants them: narrowed, as an index of a table, at one binary point. */
+  #args(value: OpValue, op: PrimitiveOp): ValueId[] {
+    const types = value.args.map((arg) => getValue(this.#graph, arg));
+    const narrow = op.narrow(types, value.attrs);
+    const varying = value.args.map((arg, i) => {
+      if (types[i].kind === "const") return undefined;
+      if (op.indexDomain !== undefined) return this.#index(arg, op.indexDomain(value.attrs));
+      return narrow[i] ? this.#narrow(arg, this.#options.default, false) : this.#value(arg);
+    });
+    const points = varying.flatMap((id) => (id === undefined ? [] : [this.#format(id).frac]));
+    const productPoint = points.length === 1 && narrow[0] ? undefined : Math.max(...points);
+    const complete = varying.map((id, i) => {
+      if (id !== undefined) return id;
+      const constant = types[i] as ConstValue;
+      const isBias = value.op === "matmul" && i === 2;
+      if (isBias) return this.#addend(value, constant, this.#accumulatorPoint(value, varying));
+      return narrow[i] || points.length === 0
+        ? this.#weight(value, constant)
+        : this.#addend(value, constant, productPoint ?? points[0]);
+    });
+    return op.alignPoints ? this.#align(complete) : complete;
+  }
+
+  /** Binary point of a matrix product's accumulator: that of x and that of the weights together. */
+  #accumulatorPoint(value: OpValue, varying: readonly (ValueId | undefined)[]): number {
+    const [x, w] = value.args.map((arg, i) => {
+      const id = varying[i];
+      if (id !== undefined) return this.#format(id).frac;
+      return this.#quantizeWeight(value, getValue(this.#graph, arg) as ConstValue).quant.format
+        .frac;
+    });
+    return x + w;
+  }
+
+  /** Brings all to the finest binary point among them, which costs no bits of information. */
+  #align(ids: readonly ValueId[]): ValueId[] {
+    const frac = Math.max(...ids.map((id) => this.#format(id).frac));
+    return ids.map((id) => {
+      const format = this.#format(id);
+      const gain = frac - format.frac;
+      if (gain === 0) return id;
+      const finer = makeFormat(format.signed, format.width + gain, frac);
+      return this.#requantize(id, {
+        format: finer,
+        rounding: defaultRounding,
+        overflow: defaultOverflow,
+      });
+    });
+  }
+
+  #weight(value: OpValue, constant: ConstValue): ValueId {
+    const { codes, quant } = this.#quantizeWeight(value, constant);
+    return this.#constant(constant, codes, quant);
+  }
+
+  #quantizeWeight(value: OpValue, constant: ConstValue): QuantizedConstant {
+    const request = this.#layer(value)?.weight ?? this.#options.default;
+    return quantizeConstant(constant.data, constantPrecision(constant.data.data, request));
+  }
+
+  /** A constant that is added: at the point of what it meets, or at a finer one that its width allows. */
+  #addend(value: OpValue, constant: ConstValue, frac: number): ValueId {
+    const { data } = constant.data;
+    const request = this.#layer(value)?.bias ?? this.#layer(value)?.weight;
+    if (request !== undefined) {
+      const wish = constantPrecision(data, request);
+      // The accumulator's point is the finest that a bias can have.
+      const format =
+        value.op === "matmul" && wish.format.frac > frac ? coarser(wish.format, frac) : wish.format;
+      const { codes, quant } = quantizeConstant(constant.data, { ...wish, format });
+      return this.#constant(constant, codes, quant);
+    }
+    const calibrated = constantPrecision(data, this.#options.default).format.frac;
+    const point = value.op === "matmul" ? frac : Math.max(frac, Math.min(calibrated, frac + 16));
+    const reach = data.reduce((top, x) => Math.max(top, Math.abs(x)), 0);
+    const width = Math.max(1, Math.ceil(Math.log2(reach * 2 ** point + 1))) + 2;
+    const format = makeFormat(true, Math.min(width, 53), point);
+    const precision = { format, rounding: defaultRounding, overflow: defaultOverflow };
+    const { codes, quant } = quantizeConstant(constant.data, precision);
+    return this.#constant(constant, codes, quant);
+  }
+
+  #constant({ id, origin }: ConstValue, codes: ConstValue["data"], quant: Quant): ValueId {
+    const made = this.#build.from(origin).constant(codes, id, quant);
+    return made;
+  }
+
+  /** The value for the index of a table: exact where it has few enough codes, else narrowed to its part. */
+  #index(arg: ValueId, [from, to]: readonly [number, number]): ValueId {
+    const id = this.#value(arg);
+    const { format, ranges } = quantOf(this.#build.value(id));
+    const { tableBits } = this.#options;
+    const step = 2 ** -format.frac;
+    const [lo, hi] = ranges.hull();
+    if (bitsOfSpan(lo, hi) <= tableBits) return id;
+    const seen = this.#statistics.get(arg);
+    const isOpen = !Number.isFinite(from) || !Number.isFinite(to);
+    const min = Math.max(Number(lo) * step, from, isOpen ? (seen?.min ?? -Infinity) : -Infinity);
+    const max = Math.min(Number(hi) * step, to, isOpen ? (seen?.max ?? Infinity) : Infinity);
+    const reach = formatForRange(Math.min(min, 0), Math.max(max, 0), tableBits);
+    // No finer than the value itself: that would add entries which never occur.
+    const narrowed = reach.frac > format.frac ? coarser(reach, format.frac) : reach;
+    return this.#requantize(id, {
+      format: narrowed,
+      rounding: defaultRounding,
+      overflow: defaultOverflow,
+    });
+  }
+
+  /** The value in few enough bits for a product or an output. */
+  #narrow(arg: ValueId, request: PrecisionRequest, isOutput: boolean): ValueId {
+    const value = getValue(this.#graph, arg);
+    if (value.kind === "const") {
+      return fail("N2F_OP_UNSUPPORTED", "an output of the network is a constant", {
+        hint: "Leave the output out of the model; its value does not depend on the inputs.",
+      });
+    }
+    const id = this.#value(arg);
+    if (request.kind === "exact") return id;
+    const quant = quantOf(this.#build.value(id));
+    // What counts (class indices) has no precision to choose, and what the layer's options set stays.
+    if (value.dtype === "int" || this.#layer(value)?.result !== undefined) return id;
+    const precision = this.#precision(arg, request);
+    const fits = quant.format.width <= precision.format.width;
+    if (fits && (!isOutput || request.kind === "width")) return id;
+    return this.#requantize(id, precision);
+  }
+
+  /** The precision of a result that has to be chosen. */
+  #result(value: OpValue): Precision {
+    const request = this.#layer(value)?.result ?? this.#options.default;
+    if (request.kind === "exact") {
+      return fail("N2F_CONFIG_INVALID", `${value.op} has no exact result`, {
+        hint: "Give a format such as fixed<16,1> for this layer's result.",
+      });
+    }
+    return this.#precision(value.id, request);
+  }
+
+  #precision(id: ValueId, request: Exclude<PrecisionRequest, { kind: "exact" }>): Precision {
+    if (request.kind === "format") return request.precision;
+    const seen = this.#statistics.get(id) ?? { min: -1, max: 1, sample: new Float64Array() };
+    return calibratedPrecision(seen, request.widthBits, this.#options);
+  }
+
+  #requantize(id: ValueId, precision: Precision): ValueId {
+    const key = `${id}|${formatText(precision.format)}|${precision.rounding}|${precision.overflow}`;
+    const done = this.#narrowed.get(key);
+    if (done !== undefined) return done;
+    const source = this.#build.value(id) as OpValue;
+    const attrs = precisionAttrs(precision);
+    const op = primitiveOf(this.#ops, "requantize");
+    const { shape, dtype, origin } = source;
+    const made = this.#build.freshName(`${id}.q`);
+    const value: OpValue = {
+      kind: "op",
+      id: made,
+      op: "requantize",
+      attrs,
+      args: [id],
+      shape,
+      dtype,
+      origin,
+    };
+    this.#narrowed.set(key, this.#apply(op, [id], value));
+    return made;
+  }
+
+  #apply(op: PrimitiveOp, args: readonly ValueId[], value: OpValue): ValueId {
+    const described = args.map((id): QuantArg => {
+      const arg = this.#build.value(id);
+      const { shape, dtype } = arg;
+      return { shape, dtype, quant: quantOf(arg), ...(arg.kind === "const" && { data: arg.data }) };
+    });
+    const quant = op.quant(described, value.attrs);
+    return this.#build.add({ ...value, args, quant });
+  }
+
+  #value(id: ValueId): ValueId {
+    return this.#exact.get(id) as ValueId;
+  }
+
+  #format(id: ValueId): Format {
+    return quantOf(this.#build.value(id)).format;
+  }
+
+  #layer(value: Value) {
+    for (const name of layerNames(value)) {
+      const layer = this.#options.layers.get(name);
+      if (layer !== undefined) return layer;
+    }
+    return undefined;
+  }
+}
+
+/** A constant's precision: as asked, or the finest binary point at which its greatest element fits. */
+function constantPrecision(data: Float64Array, request: PrecisionRequest): Precision {
+  if (request.kind === "format") return request.precision;
+  let [min, max] = [0, 0];
+  for (const value of data) {
+    min = Math.min(min, value);
+    max = Math.max(max, value);
+  }
+  const width = request.kind === "width" ? request.widthBits : 32;
+  return {
+    format: formatForRange(min, max, width),
+    rounding: defaultRounding,
+    overflow: defaultOverflow,
+  };
+}
+
+/** The same reach with a coarser binary point, and so fewer bits. */
+function coarser(format: Format, frac: number): Format {
+  return makeFormat(format.signed, Math.max(1, format.width - (format.frac - frac)), frac);
+}
+
+/** Address bits of a table that has an entry for each code of an interval. */
+function bitsOfSpan(lo: bigint, hi: bigint): number {
+  return (hi - lo).toString(2).length;
+}
