@@ -1,0 +1,251 @@
+import { assert, unreachable } from "../base/index.ts";
+import type { NetBuilder, Wire } from "../design/index.ts";
+import { bitsFor, limit, makeFormat, shiftRound } from "../fixed/index.ts";
+import type {
+  BinaryKernel,
+  Kernel,
+  MatmulKernel,
+  Operand,
+  ReduceKernel,
+  RequantizeKernel,
+  SlopeKernel,
+  TableKernel,
+} from "../ir/index.ts";
+import { constantProduct } from "./constant-product.ts";
+import { sumTerms, type Term } from "./sum.ts";
+
+/** The elements of one argument: constants are constant wires. */
+export type Wires = readonly Wire[];
+
+/**
+ * Unrolls one operator: a wire for each element of the result. Works from the kernel alone, whatever the
+ * operator is called.
+ */
+export function expandKernel(
+  build: NetBuilder,
+  kernel: Kernel,
+  args: readonly Wires[],
+  size: number,
+): Wire[] {
+  const each = (element: (i: number) => Wire): Wire[] =>
+    Array.from({ length: size }, (_, i) => element(i));
+  switch (kernel.kind) {
+    case "gather":
+      return each((i) => args[kernel.source?.[i] ?? 0][kernel.index?.[i] ?? i]);
+    case "binary":
+      return each((i) => binary(build, kernel, pick(args, kernel.a, i), pick(args, kernel.b, i)));
+    case "clamp":
+      return each((i) => clamp(build, args[0][i], kernel.lo, kernel.hi));
+    case "requantize":
+      return each((i) => requantize(build, args[0][i], kernel));
+    case "slope":
+      return each((i) => slope(build, kernel, args[0][i], i));
+    case "table":
+      return each((i) => table(build, kernel, args[0][i]));
+    case "reduce":
+      return each((i) => reduce(build, kernel, args[0], i));
+    case "matmul":
+      return each((i) => matmulElement(build, kernel, args, i));
+    default:
+      return unreachable(kernel);
+  }
+
+  function pick(from: readonly Wires[], operand: Operand, i: number): Operand & { wire: Wire } {
+    return { ...operand, wire: from[operand.arg][operand.index?.[i] ?? i] };
+  }
+}
+
+type Side = Operand & { readonly wire: Wire };
+
+function binary(build: NetBuilder, { fn }: BinaryKernel, a: Side, b: Side): Wire {
+  const [ca, cb] = [build.cell(a.wire), build.cell(b.wire)];
+  if (fn === "mul") {
+    if (ca.net.kind === "const")
+      return termWire(build, constantProduct(build, b.wire, ca.net.value));
+    if (cb.net.kind === "const")
+      return termWire(build, constantProduct(build, a.wire, cb.net.value));
+    return product(build, a.wire, b.wire);
+  }
+  const [sa, sb] = [BigInt(a.shift), BigInt(b.shift)];
+  const [al, ah, bl, bh] = [ca.lo << sa, ca.hi << sa, cb.lo << sb, cb.hi << sb];
+  if (fn === "add" || fn === "sub") {
+    const subtract = fn === "sub";
+    if (bl === 0n && bh === 0n) return build.shiftLeft(a.wire, a.shift);
+    if (!subtract && al === 0n && ah === 0n) return build.shiftLeft(b.wire, b.shift);
+    const [lo, hi] = subtract ? [al - bh, ah - bl] : [al + bl, ah + bh];
+    return build.add(a.wire, a.shift, b.wire, b.shift, subtract, lo, hi);
+  }
+  return extreme(build, fn, build.shiftLeft(a.wire, a.shift), build.shiftLeft(b.wire, b.shift));
+}
+
+/** The product of two varying numbers. */
+function product(build: NetBuilder, a: Wire, b: Wire): Wire {
+  const [ca, cb] = [build.cell(a), build.cell(b)];
+  const corners = [ca.lo * cb.lo, ca.lo * cb.hi, ca.hi * cb.lo, ca.hi * cb.hi];
+  const lo = corners.reduce((x, y) => (x < y ? x : y));
+  const hi = corners.reduce((x, y) => (x > y ? x : y));
+  return build.net({ kind: "mul", a, b }, lo, hi);
+}
+
+function termWire(build: NetBuilder, term: Term | undefined): Wire {
+  return sumTerms(build, term === undefined ? [] : [term]);
+}
+
+function extreme(build: NetBuilder, fn: "max" | "min", a: Wire, b: Wire): Wire {
+  const [ca, cb] = [build.cell(a), build.cell(b)];
+  const isMax = fn === "max";
+  // One that can never lose needs no comparison.
+  if (isMax ? ca.lo >= cb.hi : ca.hi <= cb.lo) return a;
+  if (isMax ? cb.lo >= ca.hi : cb.hi <= ca.lo) return b;
+  const further = (x: bigint, y: bigint) => (x > y === isMax ? x : y);
+  return build.net({ kind: "extreme", fn, a, b }, further(ca.lo, cb.lo), further(ca.hi, cb.hi));
+}
+
+function clamp(build: NetBuilder, a: Wire, lo: bigint, hi: bigint): Wire {
+  const cell = build.cell(a);
+  if (cell.lo >= lo && cell.hi <= hi) return a;
+  const within = (x: bigint) => (x < lo ? lo : x > hi ? hi : x);
+  return build.net({ kind: "clamp", a, lo, hi }, within(cell.lo), within(cell.hi));
+}
+
+function requantize(build: NetBuilder, a: Wire, kernel: RequantizeKernel): Wire {
+  const { lo, hi } = build.cell(a);
+  const { shift, rounding, overflow } = kernel;
+  const format = makeFormat(kernel.signed, kernel.width, 0);
+  const [low, high] = [shiftRound(lo, shift, rounding), shiftRound(hi, shift, rounding)];
+  const limited = [limit(low, format, overflow), limit(high, format, overflow)];
+  const fits = limited[0] === low && limited[1] === high;
+  if (fits && shift <= 0) return build.shiftLeft(a, -shift);
+  if (overflow === "WRAP" && !fits) {
+    const max = (1n << BigInt(kernel.signed ? kernel.width - 1 : kernel.width)) - 1n;
+    const min = kernel.signed ? -max - 1n : 0n;
+    const { signed, width } = kernel;
+    return build.net({ kind: "requantize", a, shift, rounding, overflow, signed, width }, min, max);
+  }
+  // A limit that can act is an end of the format, so the narrowest format of the interval has it too.
+  const { signed, width } = bitsFor(limited[0], limited[1]);
+  const rule = fits ? "WRAP" : overflow;
+  const net = { kind: "requantize", a, shift, rounding, overflow: rule, signed, width } as const;
+  return build.net(net, limited[0], limited[1]);
+}
+
+function slope(build: NetBuilder, kernel: SlopeKernel, x: Wire, i: number): Wire {
+  const { lo, hi } = build.cell(x);
+  const code = BigInt(kernel.slope[kernel.slope.length === 1 ? 0 : i]);
+  const above = build.shiftLeft(x, kernel.shift);
+  if (lo >= 0n) return above;
+  const below = termWire(build, constantProduct(build, x, code));
+  if (hi < 0n) return below;
+  const shift = BigInt(kernel.shift);
+  // Below zero the product runs from lo * slope to -slope; from zero up it is x shifted.
+  const ends = [lo * code, -code, 0n, hi << shift];
+  const least = ends.reduce((a, b) => (a < b ? a : b));
+  const greatest = ends.reduce((a, b) => (a > b ? a : b));
+  const condition = build.net(
+    { kind: "greater", a: build.constant(0n), b: x, orEqual: false },
+    0n,
+    1n,
+  );
+  return build.net({ kind: "choose", condition, a: below, b: above }, least, greatest);
+}
+
+function table(build: NetBuilder, kernel: TableKernel, a: Wire): Wire {
+  const cell = build.cell(a);
+  const [first, last] = [Number(cell.lo), Number(cell.hi)];
+  const values = kernel.values.subarray(first - kernel.lo, last + 1 - kernel.lo);
+  assert(values.length === last - first + 1, "the table does not cover its argument");
+  let [lo, hi] = [values[0], values[0]];
+  for (const value of values) {
+    lo = Math.min(lo, value);
+    hi = Math.max(hi, value);
+  }
+  return build.net({ kind: "table", a, lo: first, values }, BigInt(lo), BigInt(hi));
+}
+
+function reduce(build: NetBuilder, kernel: ReduceKernel, x: Wires, i: number): Wire {
+  const { length, inner } = kernel;
+  const start = Math.floor(i / inner) * length * inner + (i % inner);
+  const along = Array.from({ length }, (_, k) => x[start + k * inner]);
+  switch (kernel.fn) {
+    case "sum":
+      return sumTerms(
+        build,
+        along.map((wire) => ({ wire, shift: 0, sign: 1 })),
+      );
+    case "max":
+    case "min": {
+      const { fn } = kernel;
+      return pairwise(along, (a, b) => extreme(build, fn, a, b));
+    }
+    case "argmax":
+    case "argmin": {
+      const entries = along.map((wire, k) => ({ wire, index: build.constant(BigInt(k)) }));
+      return pairwise(entries, (a, b) => contest(build, kernel, a, b)).index;
+    }
+    default:
+      return unreachable(kernel.fn);
+  }
+}
+
+interface Entry {
+  readonly wire: Wire;
+  readonly index: Wire;
+}
+
+/** The winner of two neighbours in an argmax; `a` comes first. */
+function contest(build: NetBuilder, kernel: ReduceKernel, a: Entry, b: Entry): Entry {
+  const orEqual = kernel.last === true;
+  const [left, right] = kernel.fn === "argmax" ? [b.wire, a.wire] : [a.wire, b.wire];
+  const condition = build.net({ kind: "greater", a: left, b: right, orEqual }, 0n, 1n);
+  const [ia, ib] = [build.cell(a.index), build.cell(b.index)];
+  const index = build.net({ kind: "choose", condition, a: b.index, b: a.index }, ia.lo, ib.hi);
+  const fn = kernel.fn === "argmax" ? "max" : "min";
+  return { wire: extreme(build, fn, a.wire, b.wire), index };
+}
+
+/** Joins neighbours until one is left: a balanced tree that keeps the order. */
+function pairwise<T>(items: readonly T[], join: (a: T, b: T) => T): T {
+  let level = items;
+  while (level.length > 1) {
+    level = Array.from({ length: Math.ceil(level.length / 2) }, (_, i) =>
+      2 * i + 1 < level.length ? join(level[2 * i], level[2 * i + 1]) : level[2 * i],
+    );
+  }
+  return level[0];
+}
+
+/** One element of a matrix product: products of constants along their digits, then one tree of sums. */
+function matmulElement(
+  build: NetBuilder,
+  kernel: MatmulKernel,
+  args: readonly Wires[],
+  i: number,
+): Wire {
+  const { m, k, n, a, b, biasShift } = kernel;
+  const group = Math.floor(i / (m * n));
+  const row = Math.floor(i / n) % m;
+  const column = i % n;
+  const terms: Term[] = [];
+  for (let at = 0; at < k; at++) {
+    const x = args[0][a.offset[group] + row * a.rowStride + at * a.columnStride];
+    const y = args[1][b.offset[group] + at * b.rowStride + column * b.columnStride];
+    const term = productTerm(build, x, y);
+    if (term !== undefined) terms.push(term);
+  }
+  if (biasShift !== undefined) {
+    const bias = build.cell(args[2][column]);
+    assert(bias.net.kind === "const", "a bias is a constant");
+    if (bias.lo !== 0n) {
+      const wire = build.constant(bias.lo << BigInt(biasShift));
+      terms.push({ wire, shift: 0, sign: 1 });
+    }
+  }
+  return sumTerms(build, terms);
+}
+
+function productTerm(build: NetBuilder, x: Wire, y: Wire): Term | undefined {
+  const [cx, cy] = [build.cell(x).net, build.cell(y).net];
+  if (cy.kind === "const") return constantProduct(build, x, cy.value);
+  if (cx.kind === "const") return constantProduct(build, y, cx.value);
+  return { wire: product(build, x, y), shift: 0, sign: 1 };
+}

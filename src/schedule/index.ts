@@ -1,0 +1,4 @@
+export { signedDigits } from "./csd.ts";
+export { chooseFolding } from "./fold.ts";
+export * from "./schedule.ts";
+export { registerBits, scheduleStages } from "./stages.ts";

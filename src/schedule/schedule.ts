@@ -1,0 +1,148 @@
+import { fail } from "../base/index.ts";
+import type { Design, Segment, StreamElement, StreamPlan } from "../design/index.ts";
+import { containerBytes } from "../fixed/index.ts";
+import { axisPack, axisUnpack, matvec } from "../hwlib/index.ts";
+import {
+  type Graph,
+  getValue,
+  inputsOf,
+  type OpValue,
+  quantOf,
+  type Registry,
+  type ValueId,
+} from "../ir/index.ts";
+import { sizeOf } from "../tensor/index.ts";
+import { planChain } from "./chain.ts";
+
+export interface ScheduleOptions {
+  readonly clockMhz: number;
+  /** Levels of logic between two registers, at least 2. Absent: what the clock leaves time for. */
+  readonly maxLevels?: number;
+  /** Cycles that a matrix product may take; 1 unrolls it. */
+  readonly reuse: number;
+  /** By node name or value name of the user's model; overrides `reuse`. */
+  readonly layerReuse: ReadonlyMap<string, number>;
+}
+
+/**
+ * Time that one level of logic (a carry chain of 20 bits or a LUT, with its route) is given: what hls4ml
+ * and da4ml designs of this kind reach on UltraScale+ at speed grade -2.
+ */
+const nsPerLevel = 0.8;
+
+/** The widest AXI4-Stream that is made where the interval allows several beats. */
+const beatLimitBytes = 64;
+
+/** Products of weights above which an unrolled design is refused: it would fit no device. */
+const unrollLimit = 2_000_000;
+
+/** Levels of logic that fit into one period of the clock. */
+export function levelsForClock(clockMhz: number): number {
+  return Math.max(2, Math.floor(1000 / clockMhz / nsPerLevel));
+}
+
+/**
+ * Plans the parallel architecture for a quantized graph: what is unrolled, what is folded, where registers
+ * stand; and so latency and interval, exactly.
+ *
+ * @throws N2F_DESIGN_SIZE where too much would be unrolled
+ */
+export function scheduleParallel(
+  graph: Graph,
+  ops: Registry,
+  top: string,
+  options: ScheduleOptions,
+): Design {
+  const { clockMhz, reuse } = options;
+  const maxLevels = options.maxLevels ?? levelsForClock(clockMhz);
+  const reuseOf = (value: OpValue) =>
+    options.layerReuse.get(value.origin.node) ?? options.layerReuse.get(value.id) ?? reuse;
+  checkSize(graph, reuseOf);
+  const inputs = streamElements(
+    graph,
+    inputsOf(graph).map((value) => value.id),
+  );
+  const outputs = streamElements(
+    graph,
+    graph.outputs.map(({ value }) => value),
+  );
+  const segments = planChain(graph, ops, inputs, outputs, { maxLevels, reuseOf });
+
+  const engineInterval = segments.reduce((top_, segment) => Math.max(top_, intervalOf(segment)), 1);
+  const input = planStream(inputs, engineInterval);
+  const output = planStream(outputs, engineInterval);
+  const unpack = { BEATS: input.beats, BEAT_W: input.beatBytes * 8 };
+  const pack = { BEATS: output.beats, BEAT_W: output.beatBytes * 8 };
+  const latencyCycles =
+    axisUnpack.latencyCycles(unpack) +
+    segments.reduce((sum, segment) => sum + latencyOf(segment), 0) +
+    axisPack.latencyCycles(pack);
+  const intervalCycles = Math.max(
+    engineInterval,
+    axisUnpack.intervalCycles(unpack),
+    axisPack.intervalCycles(pack),
+  );
+  return {
+    name: graph.name,
+    top,
+    architecture: "parallel",
+    clockMhz,
+    maxLevels,
+    reuse,
+    input,
+    output,
+    segments,
+    latencyCycles,
+    intervalCycles,
+  };
+}
+
+/** Cycles from a vector's arrival at a segment to its result. */
+export function latencyOf(segment: Segment): number {
+  return segment.kind === "pipeline" ? segment.timing.depth : matvec.latencyCycles(segment.params);
+}
+
+/** Cycles from one vector to the next. */
+export function intervalOf(segment: Segment): number {
+  return segment.kind === "pipeline" ? 1 : matvec.intervalCycles(segment.params);
+}
+
+/** Where the elements of some values stand in a packet: container after container. */
+function streamElements(graph: Graph, ids: readonly ValueId[]): StreamElement[] {
+  let offsetBits = 0;
+  return ids.flatMap((id) => {
+    const value = getValue(graph, id);
+    const { format } = quantOf(value);
+    const containerBits = containerBytes(format) * 8;
+    return Array.from({ length: sizeOf(value.shape) }, () => {
+      const element = { offsetBits, widthBits: format.width, signed: format.signed, containerBits };
+      offsetBits += containerBits;
+      return element;
+    });
+  });
+}
+
+/** As few beats as keep the stream within the limit, and no more than the interval has cycles. */
+function planStream(elements: readonly StreamElement[], intervalCycles: number): StreamPlan {
+  const bytes = elements.reduce((sum, element) => sum + element.containerBits / 8, 0);
+  const beats = Math.min(intervalCycles, Math.ceil(bytes / beatLimitBytes));
+  return { beats, beatBytes: beats === 1 ? bytes : Math.ceil(bytes / beats), elements };
+}
+
+function checkSize(graph: Graph, reuseOf: (value: OpValue) => number): void {
+  let unrolled = 0;
+  for (const value of graph.values.values()) {
+    if (value.kind !== "op" || value.op !== "matmul" || reuseOf(value) > 1) continue;
+    const k = getValue(graph, value.args[0]).shape.at(-1) ?? 1;
+    unrolled += sizeOf(value.shape) * k;
+  }
+  if (unrolled <= unrollLimit) return;
+  fail(
+    "N2F_DESIGN_SIZE",
+    `unrolled, the network has ${unrolled} products; ${unrollLimit} are the limit`,
+    {
+      at: graph.name,
+      hint: "Use --reuse R: the products are then folded onto fewer multipliers, at one inference in R cycles.",
+    },
+  );
+}
