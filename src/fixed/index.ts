@@ -1,3 +1,4 @@
+export * from "./codes.ts";
 export * from "./format.ts";
 export * from "./precision.ts";
 export * from "./round.ts";

@@ -1,5 +1,6 @@
 export * from "./builder.ts";
 export * from "./evaluate.ts";
+export * from "./evaluate-fixed.ts";
 export * from "./graph.ts";
 export * from "./kernel.ts";
 export * from "./op.ts";

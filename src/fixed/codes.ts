@@ -1,0 +1,110 @@
+import { assert } from "../base/index.ts";
+import { codeToReal, type Format, maxCode, minCode } from "./format.ts";
+import { type Overflow, type Rounding, realToCode, roundReal } from "./round.ts";
+
+/** How the codes of one tensor are packed. */
+export interface CodeLayout {
+  readonly format: Format;
+  readonly rounding: Rounding;
+  readonly overflow: Overflow;
+  readonly elementBytes: 1 | 2 | 4 | 8;
+}
+
+/**
+ * Float numbers to packed codes: the one routine by which hosts quantize. Little-endian, each code in its
+ * container; `at` is the byte where the first one goes.
+ */
+export function packReals(
+  values: ArrayLike<number>,
+  layout: CodeLayout,
+  into: Uint8Array,
+  at: number,
+): void {
+  const { format, rounding, overflow, elementBytes } = layout;
+  const view = new DataView(into.buffer, into.byteOffset, into.byteLength);
+  if (format.width > 53 || overflow !== "SAT") {
+    for (let i = 0; i < values.length; i++) {
+      writeCode(
+        view,
+        at + i * elementBytes,
+        realToCode(values[i], format, rounding, overflow),
+        elementBytes,
+      );
+    }
+    return;
+  }
+  const scale = 2 ** format.frac;
+  const [min, max] = [Number(minCode(format)), Number(maxCode(format))];
+  for (let i = 0; i < values.length; i++) {
+    const rounded = roundReal(values[i] * scale, rounding);
+    // Comparisons with NaN are false: it becomes zero.
+    const code = rounded > max ? max : rounded < min ? min : rounded >= min ? rounded : 0;
+    const place = at + i * elementBytes;
+    if (elementBytes === 1) view.setUint8(place, code);
+    else if (elementBytes === 2) view.setUint16(place, code, true);
+    else if (elementBytes === 4) view.setUint32(place, code, true);
+    else view.setBigInt64(place, BigInt(code), true);
+  }
+}
+
+/** Codes to their containers. */
+export function packCodes(
+  codes: ArrayLike<bigint>,
+  { elementBytes }: Pick<CodeLayout, "elementBytes">,
+  into: Uint8Array,
+  at: number,
+): void {
+  const view = new DataView(into.buffer, into.byteOffset, into.byteLength);
+  for (let i = 0; i < codes.length; i++)
+    writeCode(view, at + i * elementBytes, codes[i], elementBytes);
+}
+
+/** Codes out of their containers. */
+export function unpackCodes(
+  from: Uint8Array,
+  at: number,
+  count: number,
+  { format, elementBytes }: Pick<CodeLayout, "format" | "elementBytes">,
+): bigint[] {
+  const view = new DataView(from.buffer, from.byteOffset, from.byteLength);
+  assert(at + count * elementBytes <= from.byteLength, "codes beyond the end of the buffer");
+  return Array.from({ length: count }, (_, i) => {
+    const place = at + i * elementBytes;
+    if (elementBytes === 8)
+      return format.signed ? view.getBigInt64(place, true) : view.getBigUint64(place, true);
+    return BigInt(readCode(view, place, format.signed, elementBytes));
+  });
+}
+
+/** The real numbers of packed codes. Exact while a code has at most 53 bits. */
+export function unpackReals(
+  from: Uint8Array,
+  at: number,
+  count: number,
+  { format, elementBytes }: Pick<CodeLayout, "format" | "elementBytes">,
+): Float64Array {
+  if (elementBytes === 8) {
+    const codes = unpackCodes(from, at, count, { format, elementBytes });
+    return Float64Array.from(codes, (code) => codeToReal(code, format));
+  }
+  const view = new DataView(from.buffer, from.byteOffset, from.byteLength);
+  const step = 2 ** -format.frac;
+  const reals = new Float64Array(count);
+  for (let i = 0; i < count; i++) {
+    reals[i] = readCode(view, at + i * elementBytes, format.signed, elementBytes) * step;
+  }
+  return reals;
+}
+
+function readCode(view: DataView, place: number, signed: boolean, bytes: 1 | 2 | 4): number {
+  if (bytes === 1) return signed ? view.getInt8(place) : view.getUint8(place);
+  if (bytes === 2) return signed ? view.getInt16(place, true) : view.getUint16(place, true);
+  return signed ? view.getInt32(place, true) : view.getUint32(place, true);
+}
+
+function writeCode(view: DataView, place: number, code: bigint, bytes: 1 | 2 | 4 | 8): void {
+  if (bytes === 8) view.setBigInt64(place, BigInt.asIntN(64, code), true);
+  else if (bytes === 4) view.setInt32(place, Number(BigInt.asIntN(32, code)), true);
+  else if (bytes === 2) view.setInt16(place, Number(BigInt.asIntN(16, code)), true);
+  else view.setInt8(place, Number(BigInt.asIntN(8, code)));
+}
