@@ -1,4 +1,6 @@
+export * from "./calibration-data.ts";
 export { calibratedPrecision, formatForRange } from "./choose-format.ts";
 export * from "./config.ts";
+export * from "./format-table.ts";
 export * from "./quantize.ts";
 export * from "./statistics.ts";

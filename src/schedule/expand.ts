@@ -11,7 +11,9 @@ import type {
   SlopeKernel,
   TableKernel,
 } from "../ir/index.ts";
+import { buildSums } from "./constant-matrix.ts";
 import { constantProduct } from "./constant-product.ts";
+import { planSharedSums, type SumPlan } from "./shared-sums.ts";
 import { sumTerms, type Term } from "./sum.ts";
 
 /** The elements of one argument: constants are constant wires. */
@@ -45,7 +47,7 @@ export function expandKernel(
     case "reduce":
       return each((i) => reduce(build, kernel, args[0], i));
     case "matmul":
-      return each((i) => matmulElement(build, kernel, args, i));
+      return matmul(build, kernel, args);
     default:
       return unreachable(kernel);
   }
@@ -214,32 +216,56 @@ function pairwise<T>(items: readonly T[], join: (a: T, b: T) => T): T {
   return level[0];
 }
 
-/** One element of a matrix product: products of constants along their digits, then one tree of sums. */
-function matmulElement(
-  build: NetBuilder,
-  kernel: MatmulKernel,
-  args: readonly Wires[],
-  i: number,
-): Wire {
-  const { m, k, n, a, b, biasShift } = kernel;
-  const group = Math.floor(i / (m * n));
-  const row = Math.floor(i / n) % m;
-  const column = i % n;
-  const terms: Term[] = [];
-  for (let at = 0; at < k; at++) {
-    const x = args[0][a.offset[group] + row * a.rowStride + at * a.columnStride];
-    const y = args[1][b.offset[group] + at * b.rowStride + column * b.columnStride];
-    const term = productTerm(build, x, y);
-    if (term !== undefined) terms.push(term);
-  }
-  if (biasShift !== undefined) {
-    const bias = build.cell(args[2][column]);
-    assert(bias.net.kind === "const", "a bias is a constant");
-    if (bias.lo !== 0n) {
-      const wire = build.constant(bias.lo << BigInt(biasShift));
-      terms.push({ wire, shift: 0, sign: 1 });
+/**
+ * A matrix product. With constant weights the additions are planned once for the matrix, so that outputs
+ * share sums, and built for each row.
+ */
+function matmul(build: NetBuilder, kernel: MatmulKernel, args: readonly Wires[]): Wire[] {
+  const { groups, m, k, n, a, b } = kernel;
+  const bias = biasCodes(build, kernel, args);
+  const plans = new Map<number, SumPlan>();
+  const results: Wire[] = [];
+  for (let group = 0; group < groups; group++) {
+    const y = (at: number, column: number) =>
+      args[1][b.offset[group] + at * b.rowStride + column * b.columnStride];
+    const isConstant = build.cell(y(0, 0)).net.kind === "const";
+    let plan = plans.get(b.offset[group]);
+    if (isConstant && plan === undefined) {
+      const weights = Array.from({ length: n }, (_, column) =>
+        Array.from({ length: k }, (__, at) => build.cell(y(at, column)).lo),
+      );
+      plan = planSharedSums(weights, k);
+      plans.set(b.offset[group], plan);
+    }
+    for (let row = 0; row < m; row++) {
+      const start = a.offset[group] + row * a.rowStride;
+      const x = Array.from({ length: k }, (_, at) => args[0][start + at * a.columnStride]);
+      results.push(
+        ...(plan !== undefined
+          ? buildSums(build, plan, x, bias)
+          : Array.from({ length: n }, (_, column) =>
+              dotProduct(build, x, (at) => y(at, column), bias[column]),
+            )),
+      );
     }
   }
+  return results;
+}
+
+function biasCodes(
+  build: NetBuilder,
+  { n, biasShift }: MatmulKernel,
+  args: readonly Wires[],
+): bigint[] {
+  return Array.from({ length: n }, (_, column) =>
+    biasShift === undefined ? 0n : build.cell(args[2][column]).lo << BigInt(biasShift),
+  );
+}
+
+/** Products of varying numbers (or of constants on the left), added up. */
+function dotProduct(build: NetBuilder, x: Wires, y: (at: number) => Wire, bias: bigint): Wire {
+  const terms = x.flatMap((wire, at) => productTerm(build, wire, y(at)) ?? []);
+  if (bias !== 0n) terms.push({ wire: build.constant(bias), shift: 0, sign: 1 });
   return sumTerms(build, terms);
 }
 

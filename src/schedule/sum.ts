@@ -1,4 +1,5 @@
 import type { NetBuilder, Wire } from "../design/index.ts";
+import { addForms, formInterval, type Interval, type LinearForm, rootForm } from "./linear-form.ts";
 
 /** sign * (wire << shift), one part of a sum. */
 export interface Term {
@@ -7,11 +8,26 @@ export interface Term {
   readonly sign: 1 | -1;
 }
 
-interface Part extends Term {
+/** A term that knows what it is made of, so that sums of dependent terms get exact intervals. */
+export interface FormTerm extends Term {
+  readonly form: LinearForm;
+}
+
+/** Terms of which no two depend on one another. */
+export function sumTerms(build: NetBuilder, terms: readonly Term[]): Wire {
+  const forms = terms.map((term) => ({ ...term, form: rootForm(term.wire) }));
+  return sumForms(build, forms, (root) => wireInterval(build, root as Wire));
+}
+
+export function wireInterval(build: NetBuilder, wire: Wire): Interval {
+  const { lo, hi } = build.cell(wire);
+  return [lo, hi];
+}
+
+interface Part extends FormTerm {
   readonly level: number;
-  /** Interval of wire (not shifted, not negated), narrower than the wire's own where more is known. */
-  readonly lo: bigint;
-  readonly hi: bigint;
+  /** Bits up to which the part reaches: its width and its shift. */
+  readonly span: number;
 }
 
 /**
@@ -19,42 +35,53 @@ interface Part extends Term {
  * tree is no deeper than it must be and its wide adders are few. Negation waits for the end, where a
  * subtraction mostly absorbs it.
  *
- * The terms must be independent of one another, so that intervals of sums are sums of intervals.
+ * @param intervalOf the interval of a root of the terms' forms
  */
-export function sumTerms(build: NetBuilder, terms: readonly Term[]): Wire {
+export function sumForms(
+  build: NetBuilder,
+  terms: readonly FormTerm[],
+  intervalOf: (root: number) => Interval,
+): Wire {
   if (terms.length === 0) return build.constant(0n);
+  const part = (term: FormTerm): Part => {
+    const span = build.cell(term.wire).widthBits + term.shift;
+    return { ...term, level: build.level(term.wire), span };
+  };
   const queue = new PartQueue();
-  for (const term of terms) {
-    const { lo, hi } = build.cell(term.wire);
-    queue.push({ ...term, level: build.level(term.wire), lo, hi });
-  }
+  for (const term of terms) queue.push(part(term));
   for (;;) {
     const first = queue.pop() as Part;
     const second = queue.pop();
     if (second === undefined) return finish(build, first);
-    queue.push(addParts(build, first, second));
+    queue.push(part(addTerms(build, first, second, intervalOf)));
   }
 }
 
-function addParts(build: NetBuilder, first: Part, second: Part): Part {
+/** One adder: the sum of two terms as a term. */
+export function addTerms(
+  build: NetBuilder,
+  first: FormTerm,
+  second: FormTerm,
+  intervalOf: (root: number) => Interval,
+): FormTerm {
   // A difference keeps the sign of its minuend; two negatives make a negative sum.
   const [a, b] = first.sign < second.sign ? [second, first] : [first, second];
   const shift = Math.min(a.shift, b.shift);
   const [shiftA, shiftB] = [a.shift - shift, b.shift - shift];
   const subtract = a.sign !== b.sign;
-  const [al, ah] = [a.lo << BigInt(shiftA), a.hi << BigInt(shiftA)];
-  const [bl, bh] = [b.lo << BigInt(shiftB), b.hi << BigInt(shiftB)];
-  const [lo, hi] = subtract ? [al - bh, ah - bl] : [al + bl, ah + bh];
+  const form = addForms(a.form, shiftA, b.form, shiftB, subtract);
+  const [lo, hi] = formInterval(form, intervalOf);
   const wire = build.add(a.wire, shiftA, b.wire, shiftB, subtract, lo, hi);
-  return { wire, shift, sign: a.sign, level: build.level(wire), lo, hi };
+  return { wire, shift, sign: a.sign, form };
 }
 
-function finish(build: NetBuilder, part: Part): Wire {
-  const shifted = build.shiftLeft(part.wire, part.shift);
-  return part.sign < 0 ? build.negate(shifted) : shifted;
+/** A term as a wire: shifted, and negated where nothing has absorbed the sign. */
+export function finish(build: NetBuilder, term: Term): Wire {
+  const shifted = build.shiftLeft(term.wire, term.shift);
+  return term.sign < 0 ? build.negate(shifted) : shifted;
 }
 
-/** A binary heap of parts: least level first, then least width. */
+/** A binary heap of parts: least level first, then least span. */
 class PartQueue {
   readonly #heap: Part[] = [];
 
@@ -91,12 +118,5 @@ class PartQueue {
 }
 
 function isBefore(a: Part, b: Part): boolean {
-  if (a.level !== b.level) return a.level < b.level;
-  return spanOf(a) < spanOf(b);
-}
-
-/** Bits up to which a part reaches: its width and its shift. */
-function spanOf({ lo, hi, shift }: Part): number {
-  const reach = hi > -lo ? hi : -lo;
-  return Math.log2(Number(reach) + 1) + shift;
+  return a.level !== b.level ? a.level < b.level : a.span < b.span;
 }

@@ -1,0 +1,299 @@
+import { createHash } from "node:crypto";
+import { readFileSync } from "node:fs";
+import { basename, extname } from "node:path";
+import {
+  bundlePaths,
+  layOutPorts,
+  type Manifest,
+  manifestVersion,
+  type PortTensor,
+  type Resources,
+  WeightsWriter,
+  writeBundle,
+} from "./artifact/index.ts";
+import { fail } from "./base/index.ts";
+import type { CompileConfig } from "./config/index.ts";
+import type { Design } from "./design/index.ts";
+import { emitEmulator } from "./emit/emulator/index.ts";
+import { emitSimulation } from "./emit/sim/index.ts";
+import { emitVerilog } from "./emit/verilog/index.ts";
+import { codeToReal, defaultOverflow, defaultRounding, type Precision } from "./fixed/index.ts";
+import { evaluate, type Graph, getValue, inputsOf, printGraph, quantOf } from "./ir/index.ts";
+import { importModel, readModel } from "./onnx/index.ts";
+import { ops } from "./ops/index.ts";
+import { type Pass, runPasses } from "./passes/index.ts";
+import {
+  type CalibrationData,
+  type FormatRow,
+  feedOf,
+  formatTable,
+  gatherStatistics,
+  loadCalibrationData,
+  type QuantizedGraph,
+  quantizeGraph,
+} from "./quantize/index.ts";
+import { estimateResources, scheduleParallel } from "./schedule/index.ts";
+import { packagePath, packageVersion } from "./tools/index.ts";
+import {
+  type FloatError,
+  FloatErrorMeter,
+  oracleCodes,
+  oraclePackets,
+  packSamples,
+  workOf,
+} from "./verify/index.ts";
+
+export interface CompileOptions {
+  readonly config: CompileConfig;
+  /** Data files for calibration; without any, seeded standard-normal numbers stand in. */
+  readonly calibration: readonly string[];
+  readonly onProgress?: (step: string) => void;
+  readonly afterPass?: (pass: Pass, graph: Graph) => void;
+}
+
+/** The document of `compile --json`, and of `report/compile.json` in the bundle. */
+export interface CompileSummary {
+  readonly name: string;
+  readonly architecture: "parallel";
+  readonly clockMhz: number;
+  readonly maxLevels: number;
+  readonly reuse: number;
+  readonly latencyCycles: number;
+  readonly latencyNs: number;
+  readonly intervalCycles: number;
+  readonly inferencesPerSecond: number;
+  readonly resources: Resources;
+  readonly formats: readonly FormatRow[];
+  readonly calibration: {
+    readonly source: string;
+    readonly samples: number;
+    readonly method: string;
+  };
+  /** The quantized network against the float one, on some of the calibration data. */
+  readonly float: FloatError;
+  readonly warnings: readonly string[];
+}
+
+/** Everything that a compilation decides before anything is written. */
+export interface Plan {
+  readonly name: string;
+  readonly quantized: QuantizedGraph;
+  readonly design: Design;
+  readonly data: CalibrationData;
+  readonly inputs: readonly PortTensor[];
+  readonly outputs: readonly PortTensor[];
+  readonly summary: CompileSummary;
+}
+
+/** Inferences by which formats are chosen, at most. */
+const calibrationLimit = 512;
+/** Operations that the slow oracle may spend on golden answers. */
+const oracleBudget = 1_000_000;
+/** Inferences of float data that travel with a bundle, at most, and bytes. */
+const sampleLimit = 1024;
+const sampleLimitBytes = 4 << 20;
+
+/**
+ * The whole way from a model to a hardware plan; nothing is written.
+ *
+ * @throws Nn2fpgaError for whatever is wrong with the model, the data or the options
+ */
+export function planModel(modelPath: string, options: CompileOptions): Plan {
+  const { config, onProgress = () => {} } = options;
+  onProgress("reading the model");
+  const model = readModel(modelPath);
+  const name = moduleName(basename(modelPath, extname(modelPath)), modelPath);
+  const imported = importModel(model);
+  onProgress("simplifying the graph");
+  const graph = runPasses(imported, ops, options.afterPass && { after: options.afterPass });
+  onProgress("calibrating");
+  const data = loadCalibrationData(graph, options.calibration);
+  const calibrated = Math.min(data.samples.count, calibrationLimit);
+  const feeds = Array.from({ length: calibrated }, (_, i) => feedOf(graph, data.samples, i));
+  const statistics = gatherStatistics(graph, ops, feeds);
+  onProgress("quantizing");
+  const quantized = quantizeGraph(graph, ops, statistics, config.quantize);
+  onProgress("scheduling");
+  const design = scheduleParallel(quantized.graph, ops, `${name}_top`, config.schedule);
+  const { inputs, outputs } = portsOf(quantized);
+  const warnings = model.warnings.map((problem) => problem.message);
+  if (options.calibration.length === 0) {
+    warnings.push(
+      "no calibration data was given: binary points were chosen on standard-normal inputs; use --calibration FILE",
+    );
+  }
+  const { latencyCycles, intervalCycles, clockMhz, maxLevels, reuse } = design;
+  const summary: CompileSummary = {
+    name,
+    architecture: design.architecture,
+    clockMhz,
+    maxLevels,
+    reuse,
+    latencyCycles,
+    latencyNs: (latencyCycles * 1000) / clockMhz,
+    intervalCycles,
+    inferencesPerSecond: Math.round((clockMhz * 1e6) / intervalCycles),
+    resources: estimateResources(design),
+    formats: formatTable(quantized.graph),
+    calibration: { source: data.source, samples: calibrated, method: config.quantize.method },
+    float: floatError(graph, quantized.graph, data, inputs),
+    warnings,
+  };
+  return { name, quantized, design, data, inputs, outputs, summary };
+}
+
+/**
+ * Compiles a model into a bundle, which appears whole or not at all.
+ *
+ * @throws Nn2fpgaError for whatever is wrong with the model, the data, the options or the folder
+ */
+export function compile(
+  modelPath: string,
+  folder: string,
+  options: CompileOptions,
+): CompileSummary {
+  const { onProgress = () => {} } = options;
+  const { name, quantized, design, data, inputs, outputs, summary } = planModel(modelPath, options);
+  const { graph } = quantized;
+  const source = basename(modelPath);
+  const generator = `nn2fpga ${packageVersion()}`;
+  const files = new Map<string, Uint8Array | string>();
+
+  onProgress("writing Verilog");
+  const sources = addVerilog(files, design, { source, generator });
+  onProgress("writing the emulator");
+  files.set(bundlePaths.emulator, emitEmulator(graph, ops, inputs, outputs));
+  const weights = new WeightsWriter();
+  files.set(bundlePaths.network, printGraph(graph, weights));
+  files.set(bundlePaths.weights, weights.bytes());
+  onProgress("computing golden answers");
+  const count = Math.max(
+    1,
+    Math.min(data.samples.count, 64, Math.floor(oracleBudget / workOf(graph))),
+  );
+  const packets = packSamples(data.samples, inputs, count);
+  files.set(bundlePaths.goldenInputs, packets);
+  files.set(bundlePaths.goldenOutputs, oraclePackets(graph, ops, packets, count, inputs, outputs));
+  files.set(bundlePaths.samples, float32Samples(data, inputs));
+  const model = readFileSync(modelPath);
+  files.set(bundlePaths.model, model);
+  files.set(bundlePaths.compileReport, `${JSON.stringify(summary, null, 2)}\n`);
+
+  const { architecture, top, clockMhz, reuse, maxLevels, input, output } = design;
+  const { latencyCycles, intervalCycles, resources } = summary;
+  const manifest: Omit<Manifest, "files"> = {
+    manifestVersion,
+    name,
+    generator,
+    source: { file: source, sha256: createHash("sha256").update(model).digest("hex") },
+    inputs,
+    outputs,
+    kernel: {
+      architecture,
+      top,
+      clockMhz,
+      reuse,
+      maxLevels,
+      inputStream: { beats: input.beats, beatBytes: input.beatBytes },
+      outputStream: { beats: output.beats, beatBytes: output.beatBytes },
+      predicted: { latencyCycles, intervalCycles },
+      resources,
+      sources,
+    },
+  };
+  onProgress("writing the bundle");
+  writeBundle(folder, { manifest, files });
+  return summary;
+}
+
+/** Adds everything that simulators and synthesizers read. Gives the order in which they want the sources. */
+export function addVerilog(
+  files: Map<string, Uint8Array | string>,
+  design: Design,
+  header: { readonly source: string; readonly generator: string },
+): readonly string[] {
+  const verilog = emitVerilog(design, header);
+  for (const [file, text] of verilog.files) files.set(`${bundlePaths.rtl}/${file}`, text);
+  for (const file of verilog.library) {
+    files.set(`${bundlePaths.rtl}/${basename(file)}`, readFileSync(packagePath("hw", "rtl", file)));
+  }
+  for (const [file, text] of emitSimulation(design)) files.set(file, text);
+  return verilog.sources;
+}
+
+/** A name that Verilog and file systems take: letters, digits and underscores. */
+function moduleName(stem: string, at: string): string {
+  const name = stem.replace(/[^A-Za-z0-9_]+/g, "_").replace(/^(?=\d)/, "n");
+  if (/[A-Za-z]/.test(name)) return name;
+  return fail("N2F_OPTION_INVALID", `"${stem}" has no letter to name a module by`, {
+    at,
+    hint: "Rename the model file.",
+  });
+}
+
+function portsOf({ graph, inputs }: QuantizedGraph): {
+  inputs: PortTensor[];
+  outputs: PortTensor[];
+} {
+  return {
+    inputs: layOutPorts(
+      inputsOf(graph).map(({ id, shape, dtype }) => ({
+        name: id,
+        shape,
+        dtype,
+        precision: inputs.get(id) as Precision,
+      })),
+    ),
+    outputs: layOutPorts(
+      graph.outputs.map(({ name, value: id }) => {
+        const value = getValue(graph, id);
+        const { shape, dtype } = value;
+        const { format } = quantOf(value);
+        const precision = { format, rounding: defaultRounding, overflow: defaultOverflow };
+        return { name, shape, dtype, precision };
+      }),
+    ),
+  };
+}
+
+/** The oracle against the float graph, on as many samples as the oracle's budget allows. */
+function floatError(
+  graph: Graph,
+  quantized: Graph,
+  { samples }: CalibrationData,
+  inputs: readonly PortTensor[],
+): FloatError {
+  const count = Math.max(
+    1,
+    Math.min(samples.count, 256, Math.floor(oracleBudget / workOf(quantized))),
+  );
+  const packets = packSamples(samples, inputs, count);
+  const meter = new FloatErrorMeter();
+  for (let i = 0; i < count; i++) {
+    const codes = oracleCodes(quantized, ops, packets, i, inputs);
+    const reals = evaluate(graph, ops, feedOf(graph, samples, i));
+    quantized.outputs.forEach(({ value }, k) => {
+      const { format } = quantOf(getValue(quantized, value));
+      const actual = (codes.get(value) as bigint[]).map((code) => codeToReal(code, format));
+      meter.add(actual, reals.get(graph.outputs[k].value)?.data ?? []);
+    });
+  }
+  return meter.result();
+}
+
+/** Real inputs as float32, input after input within each inference: `verify` asks the float reference. */
+function float32Samples({ samples }: CalibrationData, inputs: readonly PortTensor[]): Uint8Array {
+  const perInference = inputs.reduce((sum, port) => sum + port.sizeBytes / port.elementBytes, 0);
+  const fitting = Math.floor(sampleLimitBytes / (4 * perInference));
+  const count = Math.min(samples.count, sampleLimit, Math.max(1, fitting));
+  const numbers = new Float32Array(count * perInference);
+  for (let i = 0, at = 0; i < count; i++) {
+    for (const port of inputs) {
+      const size = port.sizeBytes / port.elementBytes;
+      const all = samples.data.get(port.name) as Float64Array;
+      numbers.set(all.subarray(i * size, (i + 1) * size), at);
+      at += size;
+    }
+  }
+  return new Uint8Array(numbers.buffer);
+}

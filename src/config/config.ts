@@ -1,0 +1,183 @@
+import { readFileSync } from "node:fs";
+import { Ajv, type ErrorObject } from "ajv";
+import { parse as parseYaml } from "yaml";
+import { fail, Nn2fpgaError } from "../base/index.ts";
+import { parsePrecision } from "../fixed/index.ts";
+import {
+  type CalibrationMethod,
+  defaultQuantizeOptions,
+  type LayerPrecision,
+  type PrecisionRequest,
+  type QuantizeOptions,
+} from "../quantize/index.ts";
+import type { ScheduleOptions } from "../schedule/index.ts";
+import { packagePath } from "../tools/index.ts";
+
+/** Everything a user can ask of a compilation, defaults filled in. */
+export interface CompileConfig {
+  readonly quantize: QuantizeOptions;
+  readonly schedule: ScheduleOptions;
+}
+
+/** What the command line says; what is absent follows the file, then the defaults. */
+export interface ConfigFlags {
+  readonly precision?: string;
+  readonly inputPrecision?: string;
+  readonly outputPrecision?: string;
+  readonly reuse?: number;
+  readonly clockMhz?: number;
+  readonly maxLevels?: number;
+  readonly tableBits?: number;
+  readonly calibrationMethod?: CalibrationMethod;
+  readonly percentile?: number;
+}
+
+type Written = string | number;
+
+/** The file as `schema/config.schema.json` admits it. */
+interface ConfigFile {
+  readonly Model?: {
+    readonly Precision?:
+      | Written
+      | { readonly default?: Written; readonly input?: Written; readonly output?: Written };
+    readonly ReuseFactor?: number;
+    readonly ClockMhz?: number;
+    readonly MaxLevels?: number;
+    readonly TableBits?: number;
+    readonly Calibration?: { readonly Method?: CalibrationMethod; readonly Percentile?: number };
+  };
+  readonly LayerName?: Readonly<
+    Record<
+      string,
+      {
+        readonly Precision?:
+          | Written
+          | { readonly weight?: Written; readonly bias?: Written; readonly result?: Written };
+        readonly ReuseFactor?: number;
+      }
+    >
+  >;
+}
+
+export const defaultClockMhz = 200;
+
+/**
+ * Reads a YAML file (where there is one) and lays the flags over it.
+ *
+ * @throws N2F_FILE_READ, N2F_CONFIG_INVALID, N2F_OPTION_INVALID
+ */
+export function loadConfig(path: string | undefined, flags: ConfigFlags): CompileConfig {
+  const file = path === undefined ? {} : readConfigFile(path);
+  const model = file.Model ?? {};
+  const written =
+    typeof model.Precision === "object"
+      ? model.Precision
+      : model.Precision === undefined
+        ? {}
+        : { default: model.Precision };
+  const read = (text: Written | undefined, at: string) =>
+    text === undefined ? undefined : readPrecision(text, at);
+  const input =
+    read(flags.inputPrecision, "--input-precision") ?? read(written.input, "Model.Precision.input");
+  const output =
+    read(flags.outputPrecision, "--output-precision") ??
+    read(written.output, "Model.Precision.output");
+  const maxLevels = flags.maxLevels ?? model.MaxLevels;
+  const layers = Object.entries(file.LayerName ?? {});
+  return {
+    quantize: {
+      default:
+        read(flags.precision, "--precision") ??
+        read(written.default, "Model.Precision") ??
+        defaultQuantizeOptions.default,
+      ...(input && { input }),
+      ...(output && { output }),
+      layers: new Map(layers.map(([name, layer]) => [name, layerPrecision(layer.Precision, name)])),
+      method: flags.calibrationMethod ?? model.Calibration?.Method ?? defaultQuantizeOptions.method,
+      percentile:
+        flags.percentile ?? model.Calibration?.Percentile ?? defaultQuantizeOptions.percentile,
+      tableBits: flags.tableBits ?? model.TableBits ?? defaultQuantizeOptions.tableBits,
+    },
+    schedule: {
+      clockMhz: flags.clockMhz ?? model.ClockMhz ?? defaultClockMhz,
+      ...(maxLevels !== undefined && { maxLevels }),
+      reuse: flags.reuse ?? model.ReuseFactor ?? 1,
+      layerReuse: new Map(
+        layers.flatMap(([name, { ReuseFactor }]) =>
+          ReuseFactor === undefined ? [] : [[name, ReuseFactor]],
+        ),
+      ),
+    },
+  };
+}
+
+function layerPrecision(
+  written: NonNullable<ConfigFile["LayerName"]>[string]["Precision"],
+  name: string,
+): LayerPrecision {
+  const parts: Readonly<Record<string, Written | undefined>> =
+    typeof written === "object" ? written : { result: written };
+  const entries = Object.entries(parts).flatMap(([part, text]) =>
+    text === undefined
+      ? []
+      : [[part, readPrecision(text, `LayerName.${name}.Precision.${part}`)] as const],
+  );
+  return Object.fromEntries(entries);
+}
+
+/** `exact`, a width in bits, or a format. */
+function readPrecision(written: Written, at: string): PrecisionRequest {
+  const text = String(written).trim();
+  if (text === "exact") return { kind: "exact" };
+  if (!/^\d+$/.test(text)) return { kind: "format", precision: parsePrecision(text, at) };
+  const widthBits = Number(text);
+  if (widthBits >= 1 && widthBits <= 48) return { kind: "width", widthBits };
+  return fail(
+    "N2F_OPTION_INVALID",
+    `a precision of ${text} bits was asked for; 1 to 48 bits are possible`,
+    { at },
+  );
+}
+
+function readConfigFile(path: string): ConfigFile {
+  let text: string;
+  try {
+    text = readFileSync(path, "utf8");
+  } catch (cause) {
+    return fail("N2F_FILE_READ", `the configuration cannot be read: ${(cause as Error).message}`, {
+      at: path,
+      cause,
+    });
+  }
+  let content: unknown;
+  try {
+    content = parseYaml(text) ?? {};
+  } catch (cause) {
+    return fail(
+      "N2F_CONFIG_INVALID",
+      `this is no YAML: ${(cause as Error).message.split("\n")[0]}`,
+      { at: path, cause },
+    );
+  }
+  const schema: unknown = JSON.parse(
+    readFileSync(packagePath("schema", "config.schema.json"), "utf8"),
+  );
+  const validate = new Ajv({ allErrors: true }).compile(schema as object);
+  if (validate(content)) return content as ConfigFile;
+  throw new Nn2fpgaError(configProblems(validate.errors ?? [], path));
+}
+
+function configProblems(errors: readonly ErrorObject[], path: string) {
+  return errors
+    .filter((error) => error.keyword !== "oneOf")
+    .map((error) => {
+      const place = error.instancePath.split("/").filter(Boolean).join(".");
+      const extra = Object.values(error.params)[0] ?? "";
+      return {
+        code: "N2F_CONFIG_INVALID" as const,
+        message: `${place || "the file"} ${error.message}${extra === "" ? "" : ` (${String(extra)})`}`,
+        at: path,
+        hint: "schema/config.schema.json has all keys and what they take.",
+      };
+    });
+}

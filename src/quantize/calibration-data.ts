@@ -1,0 +1,61 @@
+import { Random } from "../base/index.ts";
+import { type Graph, inputsOf, type ValueId } from "../ir/index.ts";
+import {
+  makeTensor,
+  matchSamples,
+  readArrays,
+  type Samples,
+  sizeOf,
+  type Tensor,
+} from "../tensor/index.ts";
+
+/** Inferences of generated data, where the user gives none. */
+const generatedCount = 1024;
+const generatedSeed = 2026;
+
+/** Real inputs of a network, and where they come from in a user's words. */
+export interface CalibrationData {
+  readonly samples: Samples;
+  readonly source: string;
+}
+
+/**
+ * The user's data, or seeded standard-normal numbers where there are none. Several files are taken one
+ * after the other.
+ *
+ * @throws N2F_FILE_READ, N2F_DATA_FORMAT, N2F_DATA_SHAPE
+ */
+export function loadCalibrationData(graph: Graph, files: readonly string[]): CalibrationData {
+  const slots = inputsOf(graph).map(({ id, shape }) => ({ name: id as string, shape }));
+  if (files.length > 0) {
+    const parts = files.map((file) => matchSamples(readArrays(file), slots, file));
+    const count = parts.reduce((sum, part) => sum + part.count, 0);
+    const data = slots.map(({ name }): [string, Float64Array] => {
+      const pieces = parts.map((part) => part.data.get(name) as Float64Array);
+      return [name, Float64Array.from(pieces.flatMap((piece) => Array.from(piece)))];
+    });
+    return { samples: { count, data: new Map(data) }, source: files.join(", ") };
+  }
+  const random = new Random(generatedSeed);
+  const data = slots.map(({ name, shape }): [string, Float64Array] => {
+    const numbers = new Float64Array(generatedCount * sizeOf(shape));
+    // Numbers that float32 holds, so that every float reference sees the same inputs.
+    for (let i = 0; i < numbers.length; i++) numbers[i] = Math.fround(random.normal());
+    return [name, numbers];
+  });
+  return {
+    samples: { count: generatedCount, data: new Map(data) },
+    source: `standard-normal numbers, seed ${generatedSeed}`,
+  };
+}
+
+/** The inputs of one inference, by value. */
+export function feedOf(graph: Graph, samples: Samples, at: number): Map<ValueId, Tensor> {
+  return new Map(
+    inputsOf(graph).map(({ id, shape, dtype }) => {
+      const size = sizeOf(shape);
+      const all = samples.data.get(id) as Float64Array;
+      return [id, makeTensor(shape, all.slice(at * size, (at + 1) * size), dtype)];
+    }),
+  );
+}

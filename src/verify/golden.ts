@@ -1,0 +1,92 @@
+import { type PortTensor, packetBytes } from "../artifact/index.ts";
+import { packCodes, packReals, unpackCodes } from "../fixed/index.ts";
+import { evaluateFixed, type Graph, type Registry, type ValueId, valueId } from "../ir/index.ts";
+import { type Samples, sizeOf } from "../tensor/index.ts";
+
+/** Packets that go in and the packets that must come out. */
+export interface Vectors {
+  readonly count: number;
+  readonly inputs: Uint8Array;
+  readonly outputs: Uint8Array;
+}
+
+/** Quantizes real inputs into packets, by the rule that hosts use. */
+export function packSamples(
+  samples: Samples,
+  ports: readonly PortTensor[],
+  count: number,
+): Uint8Array {
+  const stride = packetBytes(ports);
+  const packets = new Uint8Array(stride * count);
+  for (const port of ports) {
+    const numbers = samples.data.get(port.name) as Float64Array;
+    const size = sizeOf(port.shape);
+    for (let i = 0; i < count; i++) {
+      packReals(
+        numbers.subarray(i * size, (i + 1) * size),
+        port,
+        packets,
+        i * stride + port.offsetBytes,
+      );
+    }
+  }
+  return packets;
+}
+
+/** The codes of one packet, by the port's name. */
+export function packetCodes(
+  packets: Uint8Array,
+  at: number,
+  ports: readonly PortTensor[],
+): Map<ValueId, bigint[]> {
+  const start = at * packetBytes(ports);
+  return new Map(
+    ports.map((port) => [
+      valueId(port.name),
+      unpackCodes(packets, start + port.offsetBytes, sizeOf(port.shape), port),
+    ]),
+  );
+}
+
+/** All codes of one inference, by the oracle. */
+export function oracleCodes(
+  graph: Graph,
+  ops: Registry,
+  packets: Uint8Array,
+  at: number,
+  inputs: readonly PortTensor[],
+): Map<ValueId, readonly bigint[]> {
+  return evaluateFixed(graph, ops, packetCodes(packets, at, inputs));
+}
+
+/** The oracle's answer to some packets: exact and slow. */
+export function oraclePackets(
+  graph: Graph,
+  ops: Registry,
+  packets: Uint8Array,
+  count: number,
+  inputs: readonly PortTensor[],
+  outputs: readonly PortTensor[],
+): Uint8Array {
+  const stride = packetBytes(outputs);
+  const answers = new Uint8Array(stride * count);
+  for (let i = 0; i < count; i++) {
+    const codes = oracleCodes(graph, ops, packets, i, inputs);
+    outputs.forEach((port, k) => {
+      const value = codes.get(graph.outputs[k].value) as readonly bigint[];
+      packCodes(value, port, answers, i * stride + port.offsetBytes);
+    });
+  }
+  return answers;
+}
+
+/** Multiply-accumulates of one inference, or as many operations on elements where there are none. */
+export function workOf(graph: Graph): number {
+  let work = 0;
+  for (const value of graph.values.values()) {
+    if (value.kind !== "op") continue;
+    const inner = value.op === "matmul" ? (graph.values.get(value.args[0])?.shape.at(-1) ?? 1) : 1;
+    work += sizeOf(value.shape) * inner;
+  }
+  return work;
+}

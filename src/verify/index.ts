@@ -1,0 +1,2 @@
+export * from "./float-error.ts";
+export * from "./golden.ts";
