@@ -97,5 +97,9 @@ export const bundlePaths = {
   emulator: "emulator/network.wasm",
   goldenInputs: "golden/inputs.bin",
   goldenOutputs: "golden/outputs.bin",
+  /** Real inputs as float32, inference after inference, for the comparison with the float model. */
+  samples: "golden/samples.f32",
+  /** The user's model as it was. */
+  model: "source/model.onnx",
   compileReport: "report/compile.json",
 } as const;

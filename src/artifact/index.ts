@@ -1,0 +1,4 @@
+export * from "./bundle.ts";
+export * from "./manifest.ts";
+export * from "./ports.ts";
+export * from "./weights.ts";
