@@ -1,0 +1,77 @@
+import { resolve } from "node:path";
+import { Command } from "commander";
+import { type CompileSummary, compile } from "../compile.ts";
+import { loadConfig } from "../config/index.ts";
+import { printGraph } from "../ir/index.ts";
+import { addPlanOptions, checkPlanFlags, type PlanFlags } from "./options.ts";
+import { decibel, Output, percent, short } from "./output.ts";
+
+interface Flags extends PlanFlags {
+  readonly output: string;
+  readonly json?: boolean;
+  readonly printAfter?: string;
+}
+
+export function compileCommand(): Command {
+  const command = new Command("compile")
+    .description("the whole way from a model to a bundle: Verilog, emulator, golden vectors, report")
+    .argument("<model>", "ONNX file")
+    .requiredOption("-o, --output <folder>", "the bundle to write, NAME.n2f by custom; appears whole or not at all");
+  return addPlanOptions(command)
+    .option("--print-after <pass>", "print the graph's text form after a pass to stderr; `all` for each")
+    .option("--json", "one JSON document on stdout")
+    .action((model: string, flags: Flags) => run(model, flags));
+}
+
+function run(model: string, flags: Flags): void {
+  const output = new Output(flags.json === true);
+  const summary = compile(model, flags.output, {
+    config: loadConfig(flags.config, checkPlanFlags(flags)),
+    calibration: flags.calibration ?? [],
+    onProgress: (step) => output.progress(step),
+    afterPass: (pass, graph) => {
+      if (flags.printAfter !== pass.name && flags.printAfter !== "all") return;
+      process.stderr.write(`# after ${pass.name}: ${pass.description}\n${printGraph(graph)}`);
+    },
+  });
+  output.done();
+  for (const warning of summary.warnings) output.warn(warning);
+  output.document({ bundle: resolve(flags.output), ...summary });
+  printSummary(output, summary, flags.output);
+}
+
+/** What a user wants to know of a compiled network. */
+export function printSummary(output: Output, summary: CompileSummary, folder: string): void {
+  const { latencyCycles, latencyNs, intervalCycles, clockMhz, resources, float } = summary;
+  output.line(`${summary.name}: ${summary.architecture} architecture at ${clockMhz} MHz`);
+  output.line();
+  output.table(
+    [{ title: "value" }, { title: "operator" }, { title: "shape" }, { title: "format" }, { title: "codes" }],
+    summary.formats.map((row) => [
+      row.name,
+      row.op,
+      `[${row.shape.join(",")}]`,
+      row.format,
+      `${row.codes[0]} .. ${row.codes[1]}`,
+    ]),
+  );
+  output.line();
+  output.pairs([
+    ["latency", `${latencyCycles} cycles, ${short(latencyNs)} ns`],
+    [
+      "interval",
+      `${intervalCycles} cycle${intervalCycles === 1 ? "" : "s"}, ${short(summary.inferencesPerSecond / 1e6)} M inferences/s`,
+    ],
+    ["registers", `every ${summary.maxLevels} levels of logic at most`],
+    [
+      "resources",
+      `${resources.lut} LUT, ${resources.ff} FF, ${resources.dsp} DSP, ${resources.bram36} BRAM36 (estimated)`,
+    ],
+    [
+      "float error",
+      `${short(float.maxAbsError)} at most, ${short(float.meanAbsError)} on average, SQNR ${decibel(float.sqnrDb)}, argmax agreement ${percent(float.argmaxAgreement)} (${float.samples} samples)`,
+    ],
+    ["calibration", `${summary.calibration.source} (${summary.calibration.samples} samples, ${summary.calibration.method})`],
+    ["bundle", folder],
+  ]);
+}
