@@ -58,6 +58,8 @@ export interface CompileSummary {
   readonly clockMhz: number;
   readonly maxLevels: number;
   readonly reuse: number;
+  /** Reuse factors that differ, by layer. */
+  readonly layerReuse: Readonly<Record<string, number>>;
   readonly latencyCycles: number;
   readonly latencyNs: number;
   readonly intervalCycles: number;
@@ -129,6 +131,7 @@ export function planModel(modelPath: string, options: CompileOptions): Plan {
     clockMhz,
     maxLevels,
     reuse,
+    layerReuse: Object.fromEntries(config.schedule.layerReuse),
     latencyCycles,
     latencyNs: (latencyCycles * 1000) / clockMhz,
     intervalCycles,
@@ -217,7 +220,7 @@ export function addVerilog(
   for (const file of verilog.library) {
     files.set(`${bundlePaths.rtl}/${basename(file)}`, readFileSync(packagePath("hw", "rtl", file)));
   }
-  for (const [file, text] of emitSimulation(design)) files.set(file, text);
+  for (const [file, text] of emitSimulation(design, header.generator)) files.set(file, text);
   return verilog.sources;
 }
 

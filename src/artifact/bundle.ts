@@ -151,6 +151,34 @@ export function updateManifest(bundle: Bundle, patch: Pick<Manifest, "measured">
   }
 }
 
+/** A bundle in which some files are others, in memory only. Files that only the old one has stay. */
+export function withFiles(
+  bundle: Bundle,
+  files: ReadonlyMap<string, Uint8Array | string>,
+  kernel: Partial<Manifest["kernel"]> = {},
+): Bundle {
+  const contents = new Map(
+    [...files].map(([path, content]) => [
+      path,
+      typeof content === "string" ? new Uint8Array(Buffer.from(content)) : content,
+    ]),
+  );
+  const hashes = [...contents].map(([path, bytes]) => [
+    path,
+    { sha256: sha256(bytes), sizeBytes: bytes.length },
+  ]);
+  const { manifest } = bundle;
+  return {
+    ...bundle,
+    manifest: {
+      ...manifest,
+      kernel: { ...manifest.kernel, ...kernel },
+      files: { ...manifest.files, ...Object.fromEntries(hashes) },
+    },
+    read: (path) => contents.get(path) ?? bundle.read(path),
+  };
+}
+
 function manifestText(manifest: Manifest): string {
   return `${JSON.stringify(manifest, null, 2)}\n`;
 }

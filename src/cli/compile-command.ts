@@ -14,11 +14,19 @@ interface Flags extends PlanFlags {
 
 export function compileCommand(): Command {
   const command = new Command("compile")
-    .description("the whole way from a model to a bundle: Verilog, emulator, golden vectors, report")
+    .description(
+      "the whole way from a model to a bundle: Verilog, emulator, golden vectors, report",
+    )
     .argument("<model>", "ONNX file")
-    .requiredOption("-o, --output <folder>", "the bundle to write, NAME.n2f by custom; appears whole or not at all");
+    .requiredOption(
+      "-o, --output <folder>",
+      "the bundle to write, NAME.n2f by custom; appears whole or not at all",
+    );
   return addPlanOptions(command)
-    .option("--print-after <pass>", "print the graph's text form after a pass to stderr; `all` for each")
+    .option(
+      "--print-after <pass>",
+      "print the graph's text form after a pass to stderr; `all` for each",
+    )
     .option("--json", "one JSON document on stdout")
     .action((model: string, flags: Flags) => run(model, flags));
 }
@@ -46,7 +54,13 @@ export function printSummary(output: Output, summary: CompileSummary, folder: st
   output.line(`${summary.name}: ${summary.architecture} architecture at ${clockMhz} MHz`);
   output.line();
   output.table(
-    [{ title: "value" }, { title: "operator" }, { title: "shape" }, { title: "format" }, { title: "codes" }],
+    [
+      { title: "value" },
+      { title: "operator" },
+      { title: "shape" },
+      { title: "format" },
+      { title: "codes" },
+    ],
     summary.formats.map((row) => [
       row.name,
       row.op,
@@ -71,7 +85,10 @@ export function printSummary(output: Output, summary: CompileSummary, folder: st
       "float error",
       `${short(float.maxAbsError)} at most, ${short(float.meanAbsError)} on average, SQNR ${decibel(float.sqnrDb)}, argmax agreement ${percent(float.argmaxAgreement)} (${float.samples} samples)`,
     ],
-    ["calibration", `${summary.calibration.source} (${summary.calibration.samples} samples, ${summary.calibration.method})`],
+    [
+      "calibration",
+      `${summary.calibration.source} (${summary.calibration.samples} samples, ${summary.calibration.method})`,
+    ],
     ["bundle", folder],
   ]);
 }

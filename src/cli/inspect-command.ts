@@ -4,17 +4,22 @@ import { Output } from "./output.ts";
 
 export function inspectCommand(): Command {
   return new Command("inspect")
-    .description("every node: what it becomes, or why it cannot and what to change; parameters, MACs")
+    .description(
+      "every node: what it becomes, or why it cannot and what to change; parameters, MACs",
+    )
     .argument("<model>", "ONNX file")
     .option("--json", "one JSON document on stdout")
-    .action((model: string, flags: { json?: boolean }) => run(model, new Output(flags.json === true)));
+    .action((model: string, flags: { json?: boolean }) =>
+      run(model, new Output(flags.json === true)),
+    );
 }
 
 function run(path: string, output: Output): void {
   const model = readModel(path);
   const nodes = surveyModel(model);
   const unsupported = nodes.filter(({ status }) => status === "unsupported");
-  const sum = (count: (node: NodeReport) => number) => nodes.reduce((total, node) => total + count(node), 0);
+  const sum = (count: (node: NodeReport) => number) =>
+    nodes.reduce((total, node) => total + count(node), 0);
   const totals = {
     nodes: nodes.length,
     unsupported: unsupported.length,
@@ -26,7 +31,9 @@ function run(path: string, output: Output): void {
     model: path,
     irVersion,
     producer,
-    opsets: Object.fromEntries([...model.opsets].map(([domain, version]) => [domain || "ai.onnx", version])),
+    opsets: Object.fromEntries(
+      [...model.opsets].map(([domain, version]) => [domain || "ai.onnx", version]),
+    ),
     inputs: graph.inputs,
     outputs: graph.outputs,
     nodes,
@@ -47,8 +54,14 @@ function run(path: string, output: Output): void {
     nodes.map((node) => [
       node.name,
       node.domain === "" ? node.opType : `${node.domain}.${node.opType}`,
-      node.outputs.map(({ shape }) => (shape === undefined ? "?" : `[${shape.join(",")}]`)).join(" "),
-      node.status === "unsupported" ? "NOT SUPPORTED" : node.status === "folded" ? "(constant)" : node.kernel.join(", "),
+      node.outputs
+        .map(({ shape }) => (shape === undefined ? "?" : `[${shape.join(",")}]`))
+        .join(" "),
+      node.status === "unsupported"
+        ? "NOT SUPPORTED"
+        : node.status === "folded"
+          ? "(constant)"
+          : node.kernel.join(", "),
       String(node.parameters),
       String(node.macs),
     ]),

@@ -17,10 +17,18 @@ const exits = { done: 0, fault: 1, input: 2, difference: 3 } as const;
  */
 export async function main(args: readonly string[]): Promise<number> {
   const program = new Command("nn2fpga")
-    .description("Turns a trained network (ONNX) into a bit-exact FPGA kernel, proves it, and runs it.")
+    .description(
+      "Turns a trained network (ONNX) into a bit-exact FPGA kernel, proves it, and runs it.",
+    )
     .version(packageVersion())
     .showHelpAfterError("(--help shows what can be given)");
-  for (const command of [compileCommand(), verifyCommand(), predictCommand(), inspectCommand(), doctorCommand()]) {
+  for (const command of [
+    compileCommand(),
+    verifyCommand(),
+    predictCommand(),
+    inspectCommand(),
+    doctorCommand(),
+  ]) {
     program.addCommand(command.exitOverride());
   }
   program.exitOverride();
@@ -38,10 +46,14 @@ function report(error: unknown, isJson: boolean): number {
   if (error instanceof Nn2fpgaError) {
     if (isJson) process.stdout.write(`${JSON.stringify({ problems: error.problems }, null, 2)}\n`);
     process.stderr.write(`${error.problems.map(renderProblem).join("\n")}\n`);
-    return error.problems.some(({ code }) => code === "N2F_COMPARE_MISMATCH") ? exits.difference : exits.input;
+    return error.problems.some(({ code }) => code === "N2F_COMPARE_MISMATCH")
+      ? exits.difference
+      : exits.input;
   }
   const { message, stack } = error as Error;
-  const details = process.env["N2F_DEBUG"] ? stack : "  hint: N2F_DEBUG=1 shows where; please report it with the model.";
+  const details = process.env["N2F_DEBUG"]
+    ? stack
+    : "  hint: N2F_DEBUG=1 shows where; please report it with the model.";
   process.stderr.write(`nn2fpga failed by its own fault: ${message}\n${details}\n`);
   return exits.fault;
 }

@@ -38,11 +38,22 @@ export function addPlanOptions(command: Command): Command {
       "of weights, biases and results: fixed<W,I>, ap_fixed<W,I,RND,SAT>, or a width in bits with calibrated points",
     )
     .option("--input-precision <p>", "of the network's inputs")
-    .option("--output-precision <p>", "of the network's outputs; `exact` keeps the whole accumulator")
-    .option("--calibration <file>", "real inputs (.npy .npz .pb .csv .dat); may be given several times", list)
+    .option(
+      "--output-precision <p>",
+      "of the network's outputs; `exact` keeps the whole accumulator",
+    )
+    .option(
+      "--calibration <file>",
+      "real inputs (.npy .npz .pb .csv .dat); may be given several times",
+      list,
+    )
     .option("--calibration-method <m>", "minmax, percentile or mse (least squared error)")
     .option("--percentile <p>", "share of values that must not saturate, in percent", real(50, 100))
-    .option("--reuse <r>", "cycles that a matrix product may take; its multipliers are shared", integer(1, 1_000_000))
+    .option(
+      "--reuse <r>",
+      "cycles that a matrix product may take; its multipliers are shared",
+      integer(1, 1_000_000),
+    )
     .option("--clock-mhz <f>", "clock to pipeline for", real(1, 2000))
     .option("--max-levels <n>", "levels of logic between two registers", integer(2, 1000))
     .option("--table-bits <n>", "address bits of function tables", integer(4, 16));

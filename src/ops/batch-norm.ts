@@ -1,6 +1,6 @@
 import { fail } from "../base/index.ts";
 import { defineComposite } from "../ir/index.ts";
-import { makeTensor, type Tensor } from "../tensor/index.ts";
+import { makeTensor, sameShape, shapeText, type Tensor } from "../tensor/index.ts";
 
 interface BatchNormAttrs {
   readonly epsilon: number;
@@ -23,7 +23,17 @@ function affine([gamma, beta, mean, variance]: readonly Tensor[], epsilon: numbe
 export const batchNorm = defineComposite<BatchNormAttrs>({
   name: "batch_norm",
   summary: "Normalization by constant statistics of each channel.",
-  type: ([x]) => x,
+  type: ([{ shape, dtype }, ...parameters]) => {
+    const channels = shape[1] ?? shape[0] ?? 1;
+    const misfit = parameters.find((parameter) => !sameShape(parameter.shape, [channels]));
+    if (misfit !== undefined) {
+      fail(
+        "N2F_OP_ATTRIBUTE",
+        `statistics of shape ${shapeText(misfit.shape)} do not fit ${channels} channels`,
+      );
+    }
+    return { shape, dtype };
+  },
   float: ([x, ...parameters], { epsilon }) => {
     const { scale, shift } = affine(parameters, epsilon);
     const inner = x.shape.slice(2).reduce((a, b) => a * b, 1);

@@ -9,6 +9,9 @@ interface ConcatAttrs {
 }
 
 function joinedShape(shapes: readonly Shape[], { axis }: ConcatAttrs): Shape {
+  if (shapes[0].length === 0) {
+    fail("N2F_OP_ATTRIBUTE", "scalars have no axis along which they could be joined");
+  }
   const along = normalizeAxis(axis, shapes[0].length);
   for (const shape of shapes) {
     const fits =

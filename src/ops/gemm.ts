@@ -1,6 +1,7 @@
+import { fail } from "../base/index.ts";
 import { defineComposite } from "../ir/index.ts";
-import { makeTensor } from "../tensor/index.ts";
-import { broadcastIndex } from "./family/broadcast.ts";
+import { makeTensor, sameShape, shapeText } from "../tensor/index.ts";
+import { broadcastIndex, broadcastShapes } from "./family/broadcast.ts";
 import { matmul } from "./matmul.ts";
 
 interface GemmAttrs {
@@ -23,14 +24,25 @@ const swapped = (shape: readonly number[], swap: boolean): readonly number[] =>
 export const gemm = defineComposite<GemmAttrs>({
   name: "gemm",
   summary: "alpha * A * B + beta * C.",
-  type: ([a, b], { transA, transB }) =>
-    matmul.type(
-      [
-        { ...a, shape: swapped(a.shape, transA) },
-        { ...b, shape: swapped(b.shape, transB) },
-      ],
+  type: ([a, b, c], { transA, transB }) => {
+    const shapes = [swapped(a.shape, transA), swapped(b.shape, transB)];
+    const misfit = shapes.find((shape) => shape.length !== 2);
+    if (misfit !== undefined) {
+      fail("N2F_OP_ATTRIBUTE", `gemm takes matrices, not a tensor of shape ${shapeText(misfit)}`);
+    }
+    const { dtype } = a;
+    const { shape } = matmul.type(
+      shapes.map((side) => ({ shape: side, dtype })),
       {},
-    ),
+    );
+    if (c !== undefined && !sameShape(broadcastShapes(c.shape, shape), shape)) {
+      fail(
+        "N2F_OP_ATTRIBUTE",
+        `C of shape ${shapeText(c.shape)} does not fit a product of shape ${shapeText(shape)}`,
+      );
+    }
+    return { shape, dtype };
+  },
   float: ([a, b, c], { alpha, beta, transA, transB }) => {
     const [m, k] = swapped(a.shape, transA);
     const [, n] = swapped(b.shape, transB);

@@ -8,7 +8,7 @@ import { defineComposite } from "../ir/index.ts";
 export const identity = defineComposite({
   name: "identity",
   summary: "x itself.",
-  type: ([x]) => x,
+  type: ([{ shape, dtype }]) => ({ shape, dtype }),
   float: ([x]) => x,
   decompose: (_build, [x]) => x,
 });

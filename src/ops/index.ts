@@ -6,6 +6,7 @@ import { clip } from "./clip.ts";
 import { concat } from "./concat.ts";
 import { div } from "./div.ts";
 import { expNeg } from "./exp-neg.ts";
+import { gather } from "./gather.ts";
 import { gemm } from "./gemm.ts";
 import { identity } from "./identity.ts";
 import { matmul } from "./matmul.ts";
@@ -20,6 +21,7 @@ import { relu } from "./relu.ts";
 import { requantize } from "./requantize.ts";
 import { reshape } from "./reshape.ts";
 import { sigmoid } from "./sigmoid.ts";
+import { slice } from "./slice.ts";
 import { softmax } from "./softmax.ts";
 import { sub } from "./sub.ts";
 import { tanh } from "./tanh.ts";
@@ -38,6 +40,7 @@ export const opTable = {
   concat,
   div,
   exp_neg: expNeg,
+  gather,
   gemm,
   identity,
   matmul,
@@ -52,6 +55,7 @@ export const opTable = {
   requantize,
   reshape,
   sigmoid,
+  slice,
   softmax,
   sub,
   tanh,

@@ -1,4 +1,4 @@
-import { fail } from "../base/index.ts";
+import { assert, fail } from "../base/index.ts";
 import {
   type ArgType,
   definePrimitive,
@@ -6,7 +6,7 @@ import {
   type QuantArg,
   Ranges,
 } from "../ir/index.ts";
-import { type Shape, shapeText, sizeOf } from "../tensor/index.ts";
+import { type Shape, sameShape, shapeText, sizeOf } from "../tensor/index.ts";
 import { broadcastIndex, broadcastShapes } from "./family/broadcast.ts";
 
 interface Layout extends Omit<MatmulKernel, "kind"> {
@@ -48,9 +48,14 @@ function layoutOf([a, b]: readonly ArgType[]): Layout {
   };
 }
 
-/** Left shift that brings the bias to the binary point of the products. */
+/**
+ * Left shift that brings the bias to the binary point of the products. Whoever quantizes the network
+ * gives the bias no finer point than that.
+ */
 function biasShift(args: readonly QuantArg[]): number {
-  return args[0].quant.format.frac + args[1].quant.format.frac - args[2].quant.format.frac;
+  const shift = args[0].quant.format.frac + args[1].quant.format.frac - args[2].quant.format.frac;
+  assert(shift >= 0, `the bias of a matmul has ${-shift} bits below the point of the products`);
+  return shift;
 }
 
 /** Adds up the least and greatest of each product; number arithmetic where it is exact. */
@@ -115,7 +120,7 @@ function forEachResult<T>(
 }
 
 /**
- * The matrix product of x and y, with an optional bias for each column, exact: the accumulator is as wide
+ * The matrix product of x and y, with an optional bias for each column (of shape [n]), exact: the accumulator is as wide
  * as the real weights make it.
  *
  * @see https://onnx.ai/onnx/operators/onnx__MatMul.html
@@ -123,7 +128,17 @@ function forEachResult<T>(
 export const matmul = definePrimitive({
   name: "matmul",
   summary: "The matrix product, with an optional bias for each column.",
-  type: (args) => ({ shape: layoutOf(args).shape, dtype: args[0].dtype }),
+  type: (args) => {
+    const { shape, n } = layoutOf(args);
+    const bias = args[2];
+    if (bias !== undefined && !sameShape(bias.shape, [n])) {
+      fail(
+        "N2F_OP_ATTRIBUTE",
+        `a bias of shape ${shapeText(bias.shape)} does not fit a product of ${n} columns`,
+      );
+    }
+    return { shape, dtype: args[0].dtype };
+  },
   float: (args) => {
     const layout = layoutOf(args);
     const [a, b, bias] = args;

@@ -11,7 +11,7 @@ export const reduceMax = defineReduce({
   name: "reduce_max",
   summary: "The greatest along an axis.",
   fn: "max",
-  float: (along) => along.reduce((a, b) => Math.max(a, b)),
+  float: (along) => along.reduce((a, b) => Math.max(a, b), -Infinity),
   fixed: (along) => along.reduce(greater),
   interval: (along) => [
     along.map(([lo]) => lo).reduce(greater),

@@ -17,7 +17,7 @@ export const requantize = definePrimitive<PrecisionAttrs>({
   name: "requantize",
   summary: "The same number with fewer bits.",
   lossy: true,
-  type: ([x]) => x,
+  type: ([{ shape, dtype }]) => ({ shape, dtype }),
   float: ([x]) => x,
   narrow: () => [false],
   quant: ([x], attrs) => {

@@ -18,9 +18,9 @@ interface SoftmaxAttrs {
 export const softmax = defineComposite<SoftmaxAttrs>({
   name: "softmax",
   summary: "exp(x) / sum(exp(x)) along an axis.",
-  type: ([x], { axis }) => {
-    normalizeAxis(axis, x.shape.length);
-    return x;
+  type: ([{ shape, dtype }], { axis }) => {
+    normalizeAxis(axis, shape.length);
+    return { shape, dtype };
   },
   float: ([x], { axis }) => {
     const { outer, length, inner } = splitAtAxis(x.shape, normalizeAxis(axis, x.shape.length));

@@ -1,1 +1,5 @@
+export * from "./cache.ts";
+export * from "./find.ts";
+export * from "./onnxruntime.ts";
 export * from "./package-path.ts";
+export * from "./run.ts";

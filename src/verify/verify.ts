@@ -135,7 +135,7 @@ export function readNetwork(bundle: Bundle, ops: Registry): Graph {
 }
 
 /** The real inputs that travel with a bundle. */
-function readSamples(bundle: Bundle): Samples {
+export function readSamples(bundle: Bundle): Samples {
   const { inputs } = bundle.manifest;
   const bytes = bundle.read(bundlePaths.samples);
   const numbers = new Float32Array(bytes.slice().buffer);

@@ -1,3 +1,4 @@
+import { fail } from "../../base/index.ts";
 import {
   type ArgType,
   definePrimitive,
@@ -6,7 +7,7 @@ import {
   Ranges,
   type ReduceKernel,
 } from "../../ir/index.ts";
-import type { DType } from "../../tensor/index.ts";
+import { type DType, shapeText } from "../../tensor/index.ts";
 import { normalizeAxis, splitAtAxis } from "./broadcast.ts";
 
 export interface ReduceAttrs {
@@ -50,10 +51,12 @@ export function defineReduce(spec: ReduceSpec): Op {
       return result(Array.from({ length }, (__, k) => start + k * inner));
     });
   };
-  const typeOf = (x: ArgType, attrs: ReduceAttrs) => ({
-    shape: shapeOf(x, attrs),
-    dtype: spec.dtype ?? x.dtype,
-  });
+  const typeOf = (x: ArgType, attrs: ReduceAttrs) => {
+    if (spec.isIndex && parts(x, attrs).length === 0) {
+      fail("N2F_OP_ATTRIBUTE", `${shapeText(x.shape)} has no position along axis ${attrs.axis}`);
+    }
+    return { shape: shapeOf(x, attrs), dtype: spec.dtype ?? x.dtype };
+  };
   return definePrimitive<ReduceAttrs>({
     name: spec.name,
     summary: spec.summary,

@@ -1,4 +1,4 @@
-import { limit, type Precision, realToCode, roundReal } from "../../fixed/index.ts";
+import { type Precision, realToCode } from "../../fixed/index.ts";
 import { type Attrs, definePrimitive, type Op, type Quant, Ranges } from "../../ir/index.ts";
 import { type PrecisionAttrs, readPrecision } from "./precision-attrs.ts";
 
@@ -11,19 +11,22 @@ export interface TableSpec<A extends Attrs> {
   readonly domain: (attrs: A) => readonly [number, number];
 }
 
+/** The code of a result. A pole saturates to the end of the range that its sign names. */
+function codeOf(y: number, { format, rounding, overflow }: Precision): bigint {
+  const isPole = !Number.isFinite(y * 2 ** format.frac);
+  return realToCode(y, format, rounding, isPole ? "SAT" : overflow);
+}
+
 /** Codes of the function for every code of the argument from `lo` to `hi`, each correctly rounded. */
 function tabulate(
   float: (x: number) => number,
   from: Quant,
-  { format, rounding, overflow }: Precision,
+  to: Precision,
 ): { lo: number; values: Float64Array } {
   const [lo, hi] = from.ranges.hull().map(Number);
-  const values = Float64Array.from({ length: hi - lo + 1 }, (_, i) => {
-    const y = float((lo + i) * 2 ** -from.format.frac);
-    // A pole saturates to the end of the range that its sign names.
-    if (!Number.isFinite(y)) return Number(realToCode(y, format, rounding, "SAT"));
-    return Number(limit(BigInt(roundReal(y * 2 ** format.frac, rounding)), format, overflow));
-  });
+  const values = Float64Array.from({ length: hi - lo + 1 }, (_, i) =>
+    Number(codeOf(float((lo + i) * 2 ** -from.format.frac), to)),
+  );
   return { lo, values };
 }
 
@@ -57,11 +60,10 @@ export function defineTable<A extends Attrs>(spec: TableSpec<A>): Op {
       return { format, ranges: Ranges.all(BigInt(lo), BigInt(hi)) };
     },
     fixed: ([x], [arg], attrs) => {
-      const { format, rounding, overflow } = readPrecision(attrs as unknown as PrecisionAttrs);
-      return x.map((code) => {
-        const y = spec.float(Number(code) * 2 ** -arg.quant.format.frac, attrs);
-        return realToCode(y, format, rounding, Number.isFinite(y) ? overflow : "SAT");
-      });
+      const to = readPrecision(attrs as unknown as PrecisionAttrs);
+      return x.map((code) =>
+        codeOf(spec.float(Number(code) * 2 ** -arg.quant.format.frac, attrs), to),
+      );
     },
     kernel: ([x], attrs) => ({ kind: "table", ...table(x.quant, attrs) }),
   });

@@ -1,0 +1,1 @@
+export { emitEmulator } from "./emulator.ts";

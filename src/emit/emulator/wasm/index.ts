@@ -1,0 +1,3 @@
+export * from "./function-builder.ts";
+export * from "./instructions.ts";
+export * from "./module-builder.ts";

@@ -1,0 +1,4 @@
+export { importModel } from "./import.ts";
+export * from "./model.ts";
+export { decodeModel, readModel } from "./read.ts";
+export { type NodeReport, surveyModel, type ValueReport } from "./support.ts";

@@ -1,0 +1,140 @@
+import type { OnnxNode } from "../model.ts";
+
+/** Why an operator has no rule, and what to do about it. */
+export interface Refusal {
+  readonly reason: string;
+  readonly hint: string;
+}
+
+interface Group {
+  /** Of the operator, after its domain: `ai.onnx.ml.Scaler`, or `Conv` alone for the standard's own. */
+  readonly pattern: RegExp;
+  readonly reason: string;
+  readonly hint: string;
+}
+
+const quantized = {
+  reason: "quantized models are not read yet",
+  hint: "Export the float model, without quantization nodes; nn2fpga chooses the formats from calibration data or the configuration.",
+};
+
+/** The first that matches speaks. */
+const groups: readonly Group[] = [
+  {
+    pattern: /^(DynamicQuantizeLinear|DynamicQuantizeLSTM|.*\.DynamicQuantize\w+)$/,
+    reason: "its scale depends on the data, so no format can be fixed beforehand",
+    hint: "Export the float model; nn2fpga fixes the formats before the hardware is made.",
+  },
+  {
+    pattern: /^(QuantizeLinear|DequantizeLinear|QLinear\w+|ConvInteger|MatMulInteger)$/,
+    ...quantized,
+  },
+  {
+    pattern: /\.FloatQuant$/,
+    reason: "it rounds to a small floating-point type; kernels compute in fixed point",
+    hint: "Train with an integer quantizer (Brevitas Int*), or export the float model.",
+  },
+  {
+    pattern: /^(onnx\.brevitas|qonnx\.custom_op\.\w+|finn\.custom_op\.general)\.\w*(Quant|Trunc)$/,
+    ...quantized,
+  },
+  {
+    pattern: /^finn\.custom_op\.fpgadataflow/,
+    reason: "it is a layer of FINN's own hardware, no longer an operation on numbers",
+    hint: "Take the model from before FINN's conversion to hardware layers: the QONNX or ONNX export of the trained network.",
+  },
+  {
+    pattern: /^ai\.onnx\.ml\.TreeEnsemble/,
+    reason: "a decision tree ensemble is no neural network",
+    hint: "Use conifer (https://github.com/thesps/conifer), which makes firmware of tree ensembles.",
+  },
+  {
+    pattern: /^ai\.onnx\.ml\./,
+    reason: "operators of classical machine learning have no hardware",
+    hint: "Export the network alone, and leave scaling, encoding and labels to the host.",
+  },
+  {
+    pattern: /^ai\.onnx\.preview\.training\./,
+    reason: "it is a step of training",
+    hint: "Export the trained network in evaluation mode, without gradients and optimizers.",
+  },
+  {
+    pattern: /^com\.microsoft\.(Q\w+|\w+NBits|\w*Quantize\w*|\w*Integer\w*|MatMulBnb4)$/,
+    ...quantized,
+  },
+  {
+    pattern: /^com\.microsoft\./,
+    reason: "it is an operator of ONNX Runtime's own, which its optimizer writes",
+    hint: "Use the model from before ONNX Runtime optimized it, with standard operators only.",
+  },
+  {
+    pattern:
+      /^(Conv|ConvTranspose|DeformConv|\w*Pool|\w*RoiPool|RoiAlign|Pad|Resize|Upsample|DepthToSpace|SpaceToDepth|Col2Im|GridSample|LRN)$/,
+    reason:
+      "convolution, pooling and the like need the streaming architecture, which is not there yet",
+    hint: "Use a network of dense layers for now; convolutions come with the streaming architecture.",
+  },
+  {
+    pattern: /^(LSTM|GRU|RNN)$/,
+    reason: "recurrent layers are not read yet",
+    hint: "Unroll the recurrence over a fixed number of steps when exporting, into MatMul, Add, Sigmoid and Tanh.",
+  },
+  {
+    pattern: /^(If|Loop|Scan|SequenceMap)$/,
+    reason: "control flow has no hardware: a kernel does the same for every input",
+    hint: "Export by tracing with fixed shapes, so that branches are decided and loops unrolled; onnxsim may also fold them.",
+  },
+  {
+    pattern: /^(Random\w+|Bernoulli|Multinomial)$/,
+    reason: "its result is random; a kernel gives the same bits for the same input",
+    hint: "Export in evaluation mode, or make the random numbers an input.",
+  },
+  {
+    pattern:
+      /^(Sequence\w+|\w+Sequence|Optional\w*|String\w*|RegexFullMatch|TfIdfVectorizer|ImageDecoder|Unique|Compress)$/,
+    reason: "it works on sequences, text or tensors whose size depends on the data",
+    hint: "Leave this step to the host; kernels take and give numbers of fixed shapes.",
+  },
+  {
+    pattern: /^(Gradient|Momentum|Adagrad|Adam)$/,
+    reason: "it is a step of training",
+    hint: "Export the trained network in evaluation mode, without gradients and optimizers.",
+  },
+  {
+    pattern:
+      /^(LayerNormalization|RMSNormalization|GroupNormalization|InstanceNormalization|MeanVarianceNormalization|LpNormalization)$/,
+    reason: "its statistics are computed from each input, which is not read yet",
+    hint: "Use batch normalization, whose statistics are constants after training.",
+  },
+];
+
+/**
+ * Why a node is not supported that has no rule.
+ * @param ruled the standard's operators that have rules
+ * @param isLocal whether the model defines the operator itself
+ */
+export function refusalOf(
+  { domain, opType }: OnnxNode,
+  ruled: readonly string[],
+  isLocal: boolean,
+): Refusal {
+  if (isLocal) {
+    return {
+      reason: "the model defines this operator itself, as a function of others",
+      hint: "Expand it with onnx.inliner.inline_local_functions(model), then save and compile the result.",
+    };
+  }
+  const full = domain === "" ? opType : `${domain}.${opType}`;
+  const group = groups.find(({ pattern }) => pattern.test(full));
+  if (group !== undefined) return { reason: group.reason, hint: group.hint };
+  if (domain !== "") {
+    return {
+      reason: `operators of the domain ${domain} are not known`,
+      hint: "Write this part with standard operators, and export again.",
+    };
+  }
+  return {
+    reason: "there is no rule for this operator",
+    hint: `Write this part of the network with operators that are read: ${ruled.join(", ")}.`,
+  };
+}

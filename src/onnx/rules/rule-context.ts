@@ -1,0 +1,97 @@
+import { assert, fail } from "../../base/index.ts";
+import type { Attrs, Origin } from "../../ir/index.ts";
+import { ops } from "../../ops/index.ts";
+import { maxElements, type Shape, shapeText, sizeOf, type Tensor } from "../../tensor/index.ts";
+import type { ComputedOperand, ConstOperand, Operand } from "./rule.ts";
+
+/** One application of one of our operators. */
+export interface Step {
+  readonly op: string;
+  readonly args: readonly Operand[];
+  readonly attrs: Attrs;
+  readonly result: ComputedOperand;
+}
+
+/** Most elements that all constants together have which are worked out here: 2 GiB of doubles. */
+export const maxFoldedElements = 2 ** 28;
+
+/** What a rule makes its result with. Nothing comes into the graph until the whole rule has succeeded. */
+export class RuleContext {
+  /** Version of the operators of the node's domain. */
+  readonly opset: number;
+  readonly #origin: Origin;
+  readonly #spare: number;
+  readonly #steps: Step[] = [];
+  #macs = 0;
+
+  /** @param spare elements that constants which are made here may have */
+  constructor(opset: number, origin: Origin, spare = maxFoldedElements) {
+    this.opset = opset;
+    this.#origin = origin;
+    this.#spare = spare;
+  }
+
+  /** The steps so far, each after those whose results it takes. */
+  get steps(): readonly Step[] {
+    return this.#steps;
+  }
+
+  /** Multiplications of matrix products so far, for one inference. */
+  get macs(): number {
+    return this.#macs;
+  }
+
+  constant(data: Tensor, suffix = "const"): ConstOperand {
+    const { shape, dtype } = data;
+    const name = `${this.#origin.node}.${suffix}`;
+    return { kind: "const", shape, dtype, data, origin: this.#origin, name };
+  }
+
+  /**
+   * Applies one of our operators. Where all arguments are constants, so is the result.
+   * @throws what the operator says of impossible arguments
+   * @throws N2F_ONNX_SHAPE where a tensor without elements would come into the network
+   */
+  apply(op: string, args: readonly Operand[], attrs: Attrs = {}): Operand {
+    const definition = ops.get(op);
+    assert(definition !== undefined, `no operator ${op}`);
+    const type = definition.type(
+      args.map(({ shape, dtype }) => ({ shape, dtype })),
+      attrs,
+    );
+    const constants = args.flatMap((arg) => (arg.kind === "const" ? [arg.data] : []));
+    if (constants.length === args.length) {
+      this.checkFolded(type.shape);
+      return this.constant(definition.float(constants, attrs), op);
+    }
+    checkSize(type.shape, maxElements);
+    for (const { shape } of [...args, type]) if (sizeOf(shape) === 0) refuseEmpty(shape);
+    const result: ComputedOperand = { kind: "computed", ...type };
+    this.#steps.push({ op, args, attrs, result });
+    return result;
+  }
+
+  /** To be asked before a constant is worked out. @throws N2F_ONNX_SHAPE where it would be too large */
+  checkFolded(shape: Shape): void {
+    checkSize(shape, this.#spare);
+  }
+
+  /** Adds to the multiplications of matrix products. */
+  countMacs(count: number): void {
+    this.#macs += count;
+  }
+}
+
+/** @throws N2F_ONNX_SHAPE for more elements than `most` */
+function checkSize(shape: Shape, most: number): void {
+  if (sizeOf(shape) <= most) return;
+  fail("N2F_ONNX_SHAPE", `a tensor of shape ${shapeText(shape)} is too large`, {
+    hint: `The constants of a network have up to ${maxFoldedElements} elements in all; a larger one does not fit any device.`,
+  });
+}
+
+function refuseEmpty(shape: Shape): never {
+  return fail("N2F_ONNX_SHAPE", `a tensor of shape ${shapeText(shape)} has no elements`, {
+    hint: "Remove this part of the network; it computes nothing.",
+  });
+}

@@ -1,0 +1,235 @@
+import { type ChildProcessByStdio, spawn } from "node:child_process";
+import type { Readable, Writable } from "node:stream";
+import type { Bundle, Manifest } from "../../artifact/index.ts";
+import { fail } from "../../base/index.ts";
+import type { Device } from "../device.ts";
+import { checkPackets, padPackets, trimPackets } from "../packets.ts";
+import type { SimulatedKernel, SimulateOptions, Simulation } from "../simulated-kernel.ts";
+import { buildRtl, type SimulatorBuild } from "./rtl-build.ts";
+
+export interface SimulatorOptions {
+  readonly onProgress?: (step: string) => void;
+}
+
+/** The device `rtl`: the Verilated model of a bundle's Verilog, as a process of its own. */
+export interface RtlDevice extends Device {
+  load(bundle: Bundle): Promise<SimulatedKernel>;
+}
+
+export function createRtlDevice({ onProgress = () => {} }: SimulatorOptions = {}): RtlDevice {
+  return {
+    info: () => ({ name: "rtl", description: "the Verilog, simulated by Verilator" }),
+    load: async (bundle) => new RtlKernel(bundle.manifest, await buildRtl(bundle, onProgress)),
+    close: async () => {},
+  };
+}
+
+const magic = 0x4e324653;
+/** Packets in one request: bounds the memory of both sides. */
+const chunkBytes = 32 << 20;
+
+/** Bits of the answer's violations, as the program numbers them. */
+const violationTexts = [
+  "tlast came at the wrong beat, or not at the last",
+  "tvalid fell before the beat was taken",
+  "tdata or tlast changed before the beat was taken",
+  "more came out than had gone in",
+];
+
+type Program = ChildProcessByStdio<Writable, Readable, null>;
+
+class RtlKernel implements SimulatedKernel {
+  readonly simulator: string;
+  readonly #manifest: Manifest;
+  readonly #build: SimulatorBuild;
+  #program: Program | undefined;
+  #reader: ByteReader | undefined;
+  #queue: Promise<unknown> = Promise.resolve();
+
+  constructor(manifest: Manifest, build: SimulatorBuild) {
+    this.#manifest = manifest;
+    this.#build = build;
+    this.simulator = build.version;
+  }
+
+  async run(inputs: Uint8Array, count: number): Promise<Uint8Array> {
+    const { outputs, violations } = await this.simulate(inputs, count, {
+      stallInPercent: 0,
+      stallOutPercent: 0,
+      seed: 1,
+    });
+    if (violations.length > 0) {
+      fail("N2F_SIMULATION_FAILED", violations.join("; "), { at: this.#manifest.name });
+    }
+    return outputs;
+  }
+
+  /** Requests run one after the other. */
+  async simulate(inputs: Uint8Array, count: number, options: SimulateOptions): Promise<Simulation> {
+    checkPackets(this.#manifest, inputs, count);
+    const result = this.#queue.then(() => this.#simulateAll(inputs, count, options));
+    this.#queue = result.catch(() => {});
+    return result;
+  }
+
+  async close(): Promise<void> {
+    await this.#queue;
+    this.#program?.stdin.end();
+    this.#program = undefined;
+  }
+
+  async #simulateAll(
+    inputs: Uint8Array,
+    count: number,
+    options: SimulateOptions,
+  ): Promise<Simulation> {
+    const { inputs: ports, outputs, kernel } = this.#manifest;
+    const padded = padPackets(inputs, count, ports, kernel.inputStream);
+    const inBytes = kernel.inputStream.beats * kernel.inputStream.beatBytes;
+    const perRequest = Math.max(1, Math.floor(chunkBytes / inBytes));
+    const parts: Simulation[] = [];
+    for (let at = 0; at < count; at += perRequest) {
+      const size = Math.min(perRequest, count - at);
+      parts.push(
+        await this.#request(padded.subarray(at * inBytes, (at + size) * inBytes), size, options),
+      );
+      if (parts[parts.length - 1].violations.includes(stuck)) break;
+    }
+    const done = parts.reduce((sum, part) => sum + part.outputCycles.length, 0);
+    return {
+      outputs: trimPackets(
+        new Uint8Array(Buffer.concat(parts.map((part) => part.outputs))),
+        done,
+        outputs,
+        kernel.outputStream,
+      ),
+      inputCycles: parts.flatMap((part) => part.inputCycles),
+      outputCycles: parts.flatMap((part) => part.outputCycles),
+      violations: [...new Set(parts.flatMap((part) => part.violations))],
+    };
+  }
+
+  async #request(
+    packets: Uint8Array,
+    count: number,
+    options: SimulateOptions,
+  ): Promise<Simulation> {
+    const { program, reader } = this.#start();
+    const { predicted, outputStream } = this.#manifest.kernel;
+    const head = Buffer.alloc(32);
+    head.writeUInt32LE(magic, 0);
+    head.writeUInt32LE(count, 4);
+    head.writeUInt32LE(options.stallInPercent, 8);
+    head.writeUInt32LE(options.stallOutPercent, 12);
+    head.writeBigUInt64LE(BigInt(options.seed), 16);
+    head.writeBigUInt64LE(
+      BigInt(1000 + 20 * (predicted.latencyCycles + predicted.intervalCycles)),
+      24,
+    );
+    program.stdin.write(head);
+    program.stdin.write(packets);
+
+    const answer = await reader.take(16);
+    if (answer.readUInt32LE(0) !== magic) this.#broken("it answered nonsense");
+    const status = answer.readUInt32LE(4);
+    const done = answer.readUInt32LE(8);
+    const bits = answer.readUInt32LE(12);
+    const outputs = await reader.take(done * outputStream.beats * outputStream.beatBytes);
+    const cycles = (from: Buffer) =>
+      Array.from({ length: from.length / 8 }, (_, i) => Number(from.readBigUInt64LE(i * 8)));
+    const inputCycles = cycles(await reader.take(count * 8));
+    const outputCycles = cycles(await reader.take(done * 8));
+    const violations = violationTexts.filter((_, i) => (bits >> i) & 1);
+    if (status !== 0) violations.push(stuck);
+    return { outputs, inputCycles, outputCycles, violations };
+  }
+
+  #start(): { program: Program; reader: ByteReader } {
+    if (this.#program !== undefined && this.#reader !== undefined) {
+      return { program: this.#program, reader: this.#reader };
+    }
+    const program = spawn(this.#build.program, [], {
+      cwd: this.#build.folder,
+      stdio: ["pipe", "pipe", "inherit"],
+    });
+    program.stdin.on("error", () => {});
+    const reader = new ByteReader(program.stdout, (reason) => this.#broken(reason));
+    program.on("error", (error) => reader.fail(error.message));
+    program.on("close", (code, signal) => {
+      reader.fail(`it ended with ${signal ?? `exit code ${code}`}`);
+      this.#program = undefined;
+      this.#reader = undefined;
+    });
+    // A simulator that waits for requests does not keep the process alive.
+    program.unref();
+    (program.stdin as unknown as { unref(): void }).unref();
+    (program.stdout as unknown as { unref(): void }).unref();
+    this.#program = program;
+    this.#reader = reader;
+    return { program, reader };
+  }
+
+  #broken(reason: string): never {
+    return fail("N2F_SIMULATION_FAILED", `the simulator failed: ${reason}`, {
+      at: this.#manifest.name,
+      hint: `Its folder is ${this.#build.folder}; delete it to have the model built again.`,
+    });
+  }
+}
+
+const stuck = "the kernel got stuck: no transfer for a long time although packets were due";
+
+/** Takes exact numbers of bytes from a stream. */
+class ByteReader {
+  readonly #stream: Readable;
+  readonly #raise: (reason: string) => never;
+  #chunks: Buffer[] = [];
+  #available = 0;
+  #waiting:
+    | { bytes: number; resolve: (bytes: Buffer) => void; reject: (error: unknown) => void }
+    | undefined;
+  #reason: string | undefined;
+
+  constructor(stream: Readable, raise: (reason: string) => never) {
+    this.#stream = stream;
+    this.#raise = raise;
+    stream.on("data", (chunk: Buffer) => {
+      this.#chunks.push(chunk);
+      this.#available += chunk.length;
+      this.#serve();
+    });
+  }
+
+  take(bytes: number): Promise<Buffer> {
+    return new Promise((resolve, reject) => {
+      this.#waiting = { bytes, resolve, reject };
+      (this.#stream as unknown as { ref(): void }).ref();
+      this.#serve();
+    });
+  }
+
+  fail(reason: string): void {
+    this.#reason ??= reason;
+    this.#serve();
+  }
+
+  #serve(): void {
+    if (this.#waiting === undefined) return;
+    const { bytes, resolve, reject } = this.#waiting;
+    if (this.#available >= bytes) {
+      const all = Buffer.concat(this.#chunks);
+      this.#chunks = [all.subarray(bytes)];
+      this.#available -= bytes;
+      this.#waiting = undefined;
+      (this.#stream as unknown as { unref(): void }).unref();
+      resolve(all.subarray(0, bytes));
+    } else if (this.#reason !== undefined) {
+      this.#waiting = undefined;
+      try {
+        this.#raise(this.#reason);
+      } catch (error) {
+        reject(error);
+      }
+    }
+  }
+}
