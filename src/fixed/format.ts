@@ -54,13 +54,9 @@ export function formatFor(lo: bigint, hi: bigint, frac: number, at?: string): Fo
 
 /** Bits of a non-negative integer: 0 for 0, 1 for 1, 2 for 2 and 3. */
 export function bitLength(value: bigint): number {
-  if (value <= 0x1f_ffff_ffff_ffffn) {
-    const n = Number(value);
-    return n < 0x8000_0000
-      ? 32 - Math.clz32(n)
-      : 64 - Math.clz32(n / 0x1_0000_0000) - (n >= 0x1_0000_0000 ? 0 : 32);
-  }
-  return value.toString(2).length;
+  if (value > 0x1f_ffff_ffff_ffffn) return value.toString(2).length;
+  const n = Number(value);
+  return n < 2 ** 32 ? 32 - Math.clz32(n) : 64 - Math.clz32(n / 2 ** 32);
 }
 
 /** hls4ml's notation: `fixed<16,6>` has 16 bits, 6 of them (the sign included) above the point. */

@@ -99,7 +99,7 @@ class EmulatorKernel implements Kernel {
 
   /** Packets go to memory that all threads see; each does its part of them there. */
   async #runDivided(inputs: Uint8Array, count: number): Promise<Uint8Array> {
-    const { inputBytes, outputBytes } = this.#emulator;
+    const { outputBytes } = this.#emulator;
     const shared = share(inputs);
     const outputs = new SharedArrayBuffer(count * outputBytes);
     // Whole blocks, so that none is computed for less than it could hold.
