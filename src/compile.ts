@@ -7,6 +7,7 @@ import {
   type Manifest,
   manifestVersion,
   type PortTensor,
+  packetBytes,
   type Resources,
   WeightsWriter,
   writeBundle,
@@ -17,7 +18,7 @@ import type { Design } from "./design/index.ts";
 import { emitEmulator } from "./emit/emulator/index.ts";
 import { emitSimulation } from "./emit/sim/index.ts";
 import { emitVerilog } from "./emit/verilog/index.ts";
-import { codeToReal, defaultOverflow, defaultRounding, type Precision } from "./fixed/index.ts";
+import { defaultOverflow, defaultRounding, type Precision, unpackReals } from "./fixed/index.ts";
 import { evaluate, type Graph, getValue, inputsOf, printGraph, quantOf } from "./ir/index.ts";
 import { importModel, readModel } from "./onnx/index.ts";
 import { ops } from "./ops/index.ts";
@@ -30,14 +31,16 @@ import {
   gatherStatistics,
   loadCalibrationData,
   type QuantizedGraph,
+  type QuantizeOptions,
   quantizeGraph,
+  type Statistics,
 } from "./quantize/index.ts";
+import { instantiateEmulator } from "./runtime/index.ts";
 import { estimateResources, scheduleParallel } from "./schedule/index.ts";
 import { packagePath, packageVersion } from "./tools/index.ts";
 import {
   type FloatError,
   FloatErrorMeter,
-  oracleCodes,
   oraclePackets,
   packSamples,
   workOf,
@@ -84,6 +87,8 @@ export interface Plan {
   readonly data: CalibrationData;
   readonly inputs: readonly PortTensor[];
   readonly outputs: readonly PortTensor[];
+  /** The emulator's WebAssembly module. */
+  readonly emulator: Uint8Array;
   readonly summary: CompileSummary;
 }
 
@@ -91,6 +96,10 @@ export interface Plan {
 const calibrationLimit = 512;
 /** Operations that the slow oracle may spend on golden answers. */
 const oracleBudget = 1_000_000;
+/** Operations of the float graph, for the error figure. */
+const floatBudget = 50_000_000;
+/** Share of samples on which the greatest output must be the float network's, where widths are free. */
+const wantedAgreement = 0.99;
 /** Inferences of float data that travel with a bundle, at most, and bytes. */
 const sampleLimit = 1024;
 const sampleLimitBytes = 4 << 20;
@@ -113,12 +122,12 @@ export function planModel(modelPath: string, options: CompileOptions): Plan {
   const calibrated = Math.min(data.samples.count, calibrationLimit);
   const feeds = Array.from({ length: calibrated }, (_, i) => feedOf(graph, data.samples, i));
   const statistics = gatherStatistics(graph, ops, feeds);
-  onProgress("quantizing");
-  const quantized = quantizeGraph(graph, ops, statistics, config.quantize);
+  const expected = floatOutputs(graph, data);
+  const chosen = chooseWidths(name, graph, statistics, data, expected, options);
+  const { quantized, inputs, outputs, float } = chosen;
   onProgress("scheduling");
   const design = scheduleParallel(quantized.graph, ops, `${name}_top`, config.schedule);
-  const { inputs, outputs } = portsOf(quantized);
-  const warnings = model.warnings.map((problem) => problem.message);
+  const warnings = [...model.warnings.map((problem) => problem.message), ...chosen.warnings];
   if (options.calibration.length === 0) {
     warnings.push(
       "no calibration data was given: binary points were chosen on standard-normal inputs; use --calibration FILE",
@@ -139,10 +148,10 @@ export function planModel(modelPath: string, options: CompileOptions): Plan {
     resources: estimateResources(design),
     formats: formatTable(quantized.graph),
     calibration: { source: data.source, samples: calibrated, method: config.quantize.method },
-    float: floatError(graph, quantized.graph, data, inputs),
+    float,
     warnings,
   };
-  return { name, quantized, design, data, inputs, outputs, summary };
+  return { name, quantized, design, data, inputs, outputs, emulator: chosen.emulator, summary };
 }
 
 /**
@@ -156,7 +165,8 @@ export function compile(
   options: CompileOptions,
 ): CompileSummary {
   const { onProgress = () => {} } = options;
-  const { name, quantized, design, data, inputs, outputs, summary } = planModel(modelPath, options);
+  const planned = planModel(modelPath, options);
+  const { name, quantized, design, data, inputs, outputs, emulator, summary } = planned;
   const { graph } = quantized;
   const source = basename(modelPath);
   const generator = `nn2fpga ${packageVersion()}`;
@@ -164,8 +174,7 @@ export function compile(
 
   onProgress("writing Verilog");
   const sources = addVerilog(files, design, { source, generator });
-  onProgress("writing the emulator");
-  files.set(bundlePaths.emulator, emitEmulator(graph, ops, inputs, outputs));
+  files.set(bundlePaths.emulator, emulator);
   const weights = new WeightsWriter();
   files.set(bundlePaths.network, printGraph(graph, weights));
   files.set(bundlePaths.weights, weights.bytes());
@@ -186,6 +195,7 @@ export function compile(
   const { latencyCycles, intervalCycles, resources } = summary;
   const manifest: Omit<Manifest, "files"> = {
     manifestVersion,
+    packetBytes,
     name,
     generator,
     source: { file: source, sha256: createHash("sha256").update(model).digest("hex") },
@@ -259,28 +269,77 @@ function portsOf({ graph, inputs }: QuantizedGraph): {
   };
 }
 
-/** The oracle against the float graph, on as many samples as the oracle's budget allows. */
-function floatError(
-  graph: Graph,
-  quantized: Graph,
-  { samples }: CalibrationData,
-  inputs: readonly PortTensor[],
-): FloatError {
+/** What the float graph gives for as many samples as its budget allows: outputs of one inference a row. */
+function floatOutputs(graph: Graph, { samples }: CalibrationData): Float64Array[][] {
   const count = Math.max(
     1,
-    Math.min(samples.count, 256, Math.floor(oracleBudget / workOf(quantized))),
+    Math.min(samples.count, sampleLimit, Math.floor(floatBudget / workOf(graph))),
   );
-  const packets = packSamples(samples, inputs, count);
-  const meter = new FloatErrorMeter();
-  for (let i = 0; i < count; i++) {
-    const codes = oracleCodes(quantized, ops, packets, i, inputs);
-    const reals = evaluate(graph, ops, feedOf(graph, samples, i));
-    quantized.outputs.forEach(({ value }, k) => {
-      const { format } = quantOf(getValue(quantized, value));
-      const actual = (codes.get(value) as bigint[]).map((code) => codeToReal(code, format));
-      meter.add(actual, reals.get(graph.outputs[k].value)?.data ?? []);
-    });
+  return Array.from({ length: count }, (_, i) => {
+    const values = evaluate(graph, ops, feedOf(graph, samples, i));
+    return graph.outputs.map(({ value }) => values.get(value)?.data as Float64Array);
+  });
+}
+
+interface Quantization {
+  readonly quantized: QuantizedGraph;
+  readonly inputs: readonly PortTensor[];
+  readonly outputs: readonly PortTensor[];
+  readonly emulator: Uint8Array;
+  readonly float: FloatError;
+}
+
+/**
+ * Quantizes as the user asks. Who asks for nothing gets 16 bits, or as many more as it takes to agree with
+ * the float network on the greatest output.
+ */
+function chooseWidths(
+  name: string,
+  graph: Graph,
+  statistics: Statistics,
+  data: CalibrationData,
+  expected: readonly Float64Array[][],
+  { config, onProgress = () => {} }: CompileOptions,
+): Quantization & { readonly warnings: readonly string[] } {
+  const attempt = (settings: QuantizeOptions): Quantization => {
+    const quantized = quantizeGraph(graph, ops, statistics, settings);
+    const ports = portsOf(quantized);
+    const emulator = emitEmulator(quantized.graph, ops, ports.inputs, ports.outputs);
+    const packets = packSamples(data.samples, ports.inputs, expected.length);
+    const answers = instantiateEmulator(name, emulator, ports).run(packets, expected.length);
+    return { quantized, ...ports, emulator, float: floatError(answers, ports.outputs, expected) };
+  };
+  const share = ({ float }: Quantization) => `${((float.argmaxAgreement ?? 1) * 100).toFixed(1)} %`;
+  const agrees = ({ float }: Quantization) => (float.argmaxAgreement ?? 1) >= wantedAgreement;
+
+  onProgress("quantizing");
+  const asked = attempt(config.quantize);
+  if (agrees(asked)) return { ...asked, warnings: [] };
+  const told = `the greatest output is the float network's for ${share(asked)} of the samples`;
+  if (!config.mayWiden) return { ...asked, warnings: [told] };
+  for (let widthBits = 18; widthBits <= 24; widthBits += 2) {
+    onProgress(`quantizing to ${widthBits} bits`);
+    const wider = attempt({ ...config.quantize, default: { kind: "width", widthBits } });
+    if (!agrees(wider)) continue;
+    const warning = `with 16 bits ${told}, with ${widthBits} bits for ${share(wider)}: ${widthBits} were taken; --precision 16 keeps to 16`;
+    return { ...wider, warnings: [warning] };
   }
+  return { ...asked, warnings: [`${told}, and up to 24 bits do not bring it to 99 %`] };
+}
+
+function floatError(
+  answers: Uint8Array,
+  outputs: readonly PortTensor[],
+  expected: readonly Float64Array[][],
+): FloatError {
+  const meter = new FloatErrorMeter();
+  const stride = packetBytes(outputs);
+  expected.forEach((values, i) => {
+    outputs.forEach((port, k) => {
+      const at = i * stride + port.offsetBytes;
+      meter.add(unpackReals(answers, at, values[k].length, port), values[k]);
+    });
+  });
   return meter.result();
 }
 

@@ -83,12 +83,19 @@ export function printSummary(output: Output, summary: CompileSummary, folder: st
     ],
     [
       "float error",
-      `${short(float.maxAbsError)} at most, ${short(float.meanAbsError)} on average, SQNR ${decibel(float.sqnrDb)}, argmax agreement ${percent(float.argmaxAgreement)} (${float.samples} samples)`,
+      `${short(float.maxAbsError)} at most, ${short(float.meanAbsError)} on average, SQNR ${decibel(float.sqnrDb)}`,
     ],
+    ...(float.argmaxAgreement === null
+      ? []
+      : [["argmax", agreement(float.argmaxAgreement, float.samples)] as const]),
     [
       "calibration",
       `${summary.calibration.source} (${summary.calibration.samples} samples, ${summary.calibration.method})`,
     ],
     ["bundle", folder],
   ]);
+}
+
+function agreement(share: number, samples: number): string {
+  return `the same as the float network's in ${percent(share)} of ${samples} samples`;
 }

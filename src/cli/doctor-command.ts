@@ -1,3 +1,5 @@
+import { relative } from "node:path";
+import { fileURLToPath } from "node:url";
 import { Command } from "commander";
 import { toolsFound } from "../tools/index.ts";
 import { Output } from "./output.ts";
@@ -17,17 +19,32 @@ export function doctorCommand(): Command {
       output.line(`node ${process.version} on ${process.platform} ${process.arch}`);
       output.line();
       output.table(
-        [{ title: "tool" }, { title: "version" }, { title: "where" }, { title: "for" }],
-        tools.map((tool) => [
-          tool.name,
-          tool.version ?? "not found",
-          tool.path ?? "-",
-          tool.purpose,
+        [{ title: "tool" }, { title: "version" }, { title: "where" }],
+        tools.map(({ name, version, path }) => [
+          name,
+          shortVersion(version) ?? "missing",
+          path === undefined ? "-" : shortPath(path),
         ]),
       );
+      output.line();
+      output.pairs(tools.map(({ name, purpose }) => [name, purpose]));
       const missing = tools.filter((tool) => tool.path === undefined);
       if (missing.length > 0) output.line();
-      for (const tool of missing)
-        output.line(`  without ${tool.name}: ${tool.without} ${tool.install}`);
+      for (const tool of missing) {
+        output.line(`  without ${tool.name}: ${tool.without}`);
+        output.line(`    to get it: ${tool.install}`);
+      }
     });
+}
+
+/** The number alone, of what a tool prints of its version. */
+function shortVersion(version: string | undefined): string | undefined {
+  return version === undefined ? undefined : (/\d+(\.\d+)+/.exec(version)?.[0] ?? version);
+}
+
+/** As one would type it here, where that is shorter. */
+function shortPath(path: string): string {
+  const file = path.startsWith("file:") ? fileURLToPath(path) : path;
+  const here = relative("", file);
+  return here.length < file.length ? here : file;
 }

@@ -32,6 +32,10 @@ export async function main(args: readonly string[]): Promise<number> {
     program.addCommand(command.exitOverride());
   }
   program.exitOverride();
+  // A reader that has seen enough (`| head`) is no fault.
+  process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+    process.exit(error.code === "EPIPE" ? exits.done : exits.fault);
+  });
   try {
     await program.parseAsync([...args], { from: "user" });
     return exits.done;

@@ -17,6 +17,8 @@ import { packagePath } from "../tools/index.ts";
 export interface CompileConfig {
   readonly quantize: QuantizeOptions;
   readonly schedule: ScheduleOptions;
+  /** The user asked for no precision, so more bits than the default may be taken where they are needed. */
+  readonly mayWiden: boolean;
 }
 
 /** What the command line says; what is absent follows the file, then the defaults. */
@@ -84,12 +86,11 @@ export function loadConfig(path: string | undefined, flags: ConfigFlags): Compil
     read(written.output, "Model.Precision.output");
   const maxLevels = flags.maxLevels ?? model.MaxLevels;
   const layers = Object.entries(file.LayerName ?? {});
+  const asked = read(flags.precision, "--precision") ?? read(written.default, "Model.Precision");
   return {
+    mayWiden: asked === undefined && layers.every(([, { Precision }]) => Precision === undefined),
     quantize: {
-      default:
-        read(flags.precision, "--precision") ??
-        read(written.default, "Model.Precision") ??
-        defaultQuantizeOptions.default,
+      default: asked ?? defaultQuantizeOptions.default,
       ...(input && { input }),
       ...(output && { output }),
       layers: new Map(layers.map(([name, layer]) => [name, layerPrecision(layer.Precision, name)])),

@@ -1,4 +1,5 @@
 export * from "./builder.ts";
+export * from "./columns.ts";
 export * from "./evaluate.ts";
 export * from "./evaluate-fixed.ts";
 export * from "./graph.ts";

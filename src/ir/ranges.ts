@@ -17,6 +17,7 @@ export class Ranges {
   /** The same interval for every element. */
   static all(lo: bigint, hi: bigint): Ranges {
     assert(lo <= hi, `empty interval ${lo}..${hi}`);
+    checkWord(lo, hi);
     return new Ranges(BigInt64Array.of(lo), BigInt64Array.of(hi));
   }
 
@@ -25,13 +26,17 @@ export class Ranges {
     return Ranges.all(minCode(format), maxCode(format));
   }
 
-  /** An interval for each element, asked for by its index. Collapses where all are the same. */
+  /**
+   * An interval for each element, asked for by its index. Collapses where all are the same.
+   * @throws N2F_FORMAT_RANGE where a code does not fit a signed 64-bit word
+   */
   static each(size: number, interval: (index: number) => readonly [bigint, bigint]): Ranges {
     const lo = new BigInt64Array(size);
     const hi = new BigInt64Array(size);
     let uniform = true;
     for (let i = 0; i < size; i++) {
       const [low, high] = interval(i);
+      checkWord(low, high);
       lo[i] = low;
       hi[i] = high;
       if (low !== lo[0] || high !== hi[0]) uniform = false;
@@ -69,4 +74,11 @@ export class Ranges {
     const { signed, width } = bitsFor(...this.hull());
     return makeFormat(signed, width, frac, at);
   }
+}
+
+/** An array of 64-bit words would keep only the low bits, and the interval would be wrong. */
+function checkWord(lo: bigint, hi: bigint): void {
+  if (BigInt.asIntN(64, lo) === lo && BigInt.asIntN(64, hi) === hi) return;
+  const { signed, width } = bitsFor(lo, hi);
+  makeFormat(signed, width, 0);
 }

@@ -8,6 +8,7 @@ import {
   type GraphOutput,
   type OpValue,
   type Origin,
+  type Quant,
   type Value,
   type ValueId,
   valueId,
@@ -99,6 +100,7 @@ class Parser {
       : this.#skip("word", "const")
         ? "const"
         : "op";
+    const { line } = this.#tokens[this.#at];
     const id = valueId(this.#string());
     if (this.#values.has(id)) this.#wrong(`value "${id}" is made twice`);
     this.#take("mark", ":");
@@ -129,11 +131,21 @@ class Parser {
       this.#values.set(id, value);
       return;
     }
-    const quant = primitiveOf(this.#ops, op).quant(quantArgs(graph, value), attrs);
+    const quant = this.#derive(graph, value, line);
     if (formatText(quant.format) !== formatText(format)) {
-      this.#wrong(`${op} gives ${formatText(quant.format)}, not ${formatText(format)}`);
+      const message = `${op} gives ${formatText(quant.format)}, not ${formatText(format)}`;
+      fail("N2F_GRAPH_TEXT", message, { at: `line ${line}` });
     }
     this.#values.set(id, { ...value, quant });
+  }
+
+  /** The operator's own word on its codes; whatever it objects to is a mistake in the line. */
+  #derive(graph: Graph, value: OpValue, line: number): Quant {
+    try {
+      return primitiveOf(this.#ops, value.op).quant(quantArgs(graph, value), value.attrs);
+    } catch (cause) {
+      return fail("N2F_GRAPH_TEXT", (cause as Error).message, { at: `line ${line}`, cause });
+    }
   }
 
   #attrs(): Attrs {

@@ -1,6 +1,5 @@
-import { type ConstValue, rewriteGraph } from "../ir/index.ts";
+import { type ConstValue, constantSide, isDense, perColumn, rewriteGraph } from "../ir/index.ts";
 import { makeTensor, sameShape } from "../tensor/index.ts";
-import { constantSide, isDense, perColumn } from "./columns.ts";
 import { definePass } from "./pass.ts";
 
 /**

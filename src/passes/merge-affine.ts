@@ -1,5 +1,4 @@
-import { type ConstValue, rewriteGraph } from "../ir/index.ts";
-import { constantSide } from "./columns.ts";
+import { type ConstValue, constantSide, rewriteGraph } from "../ir/index.ts";
 import { definePass } from "./pass.ts";
 
 /**

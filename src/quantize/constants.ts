@@ -1,6 +1,7 @@
 import { type Precision, realToCode } from "../fixed/index.ts";
 import { constQuant, formatOfCodes, type Quant } from "../ir/index.ts";
 import { makeTensor, type Tensor } from "../tensor/index.ts";
+import { formatForRange } from "./choose-format.ts";
 
 /** A constant as codes, in the narrowest format that holds them. */
 export interface QuantizedConstant {
@@ -42,4 +43,40 @@ function sharedTwos(codes: Float64Array): number {
     if (least === 0) return 0;
   }
   return Number.isFinite(least) ? least : 0;
+}
+
+/** Points of two columns differ by this much at most, so that codes stay far below 53 bits. */
+const columnSpread = 24;
+
+/**
+ * Weights `[k, n]` with a binary point for each column: `widthBits` bits of each column's own reach. The
+ * codes share the finest point, so those of coarser columns end in zeros, which cost nothing in hardware.
+ */
+export function quantizeColumns(data: Tensor, widthBits: number): QuantizedConstant {
+  const columns = data.shape[1];
+  const coarsest = formatForRange(...extent(data.data), widthBits).frac;
+  const fracs = Array.from({ length: columns }, (_, n) => {
+    const column = data.data.filter((_weight, i) => i % columns === n);
+    const { frac } = formatForRange(...extent(column), widthBits);
+    return Math.min(frac, coarsest + columnSpread);
+  });
+  const codes = data.data.map((weight, i) => Math.floor(weight * 2 ** fracs[i % columns] + 0.5));
+  const shared = Array.from({ length: columns }, (_, n) =>
+    sharedTwos(codes.filter((_code, i) => i % columns === n)),
+  );
+  const finest = fracs.reduce((top, frac, n) => Math.max(top, frac - shared[n]), -Infinity);
+  const aligned = codes.map((code, i) => code * 2 ** (finest - fracs[i % columns]));
+  return packConstant(data, aligned, finest);
+}
+
+/** How often the codes of each column of `[k, n]` can all be halved. */
+export function columnTwos(codes: Tensor): number[] {
+  const columns = codes.shape[1];
+  return Array.from({ length: columns }, (_, n) =>
+    sharedTwos(codes.data.filter((_code, i) => i % columns === n)),
+  );
+}
+
+function extent(data: Float64Array): [number, number] {
+  return data.reduce<[number, number]>(([lo, hi], x) => [Math.min(lo, x), Math.max(hi, x)], [0, 0]);
 }

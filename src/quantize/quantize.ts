@@ -1,5 +1,6 @@
 import { fail } from "../base/index.ts";
 import {
+  codeToReal,
   defaultOverflow,
   defaultRounding,
   type Format,
@@ -27,7 +28,13 @@ import {
 import { precisionAttrs } from "../ops/index.ts";
 import { calibratedPrecision, formatForRange } from "./choose-format.ts";
 import type { PrecisionRequest, QuantizeOptions } from "./config.ts";
-import { type QuantizedConstant, quantizeConstant } from "./constants.ts";
+import {
+  columnTwos,
+  packConstant,
+  type QuantizedConstant,
+  quantizeColumns,
+  quantizeConstant,
+} from "./constants.ts";
 import type { Statistics } from "./statistics.ts";
 
 /** Everything that is decided once a graph is quantized. Inputs carry the rule by which hosts round. */
@@ -101,7 +108,7 @@ class Quantizer {
       else if (value.kind === "op") placeProblems(value.origin, () => this.#op(value));
     }
     const outputs = this.#graph.outputs.map(({ name, value }) => {
-      const request = this.#options.output ?? this.#options.default;
+      const request = this.#options.output ?? defaultOutput(this.#options.default);
       const { origin } = getValue(this.#graph, value);
       const narrow = placeProblems(origin, () => this.#narrow(value, request, true));
       return { name, value: narrow };
@@ -195,6 +202,9 @@ class Quantizer {
 
   #quantizeWeight(value: OpValue, constant: ConstValue): QuantizedConstant {
     const request = this.#layer(value)?.weight ?? this.#options.default;
+    if (value.op === "matmul" && constant.shape.length === 2 && request.kind === "width") {
+      return quantizeColumns(constant.data, request.widthBits);
+    }
     return quantizeConstant(constant.data, constantPrecision(constant.data.data, request));
   }
 
@@ -210,14 +220,28 @@ class Quantizer {
       const { codes, quant } = quantizeConstant(constant.data, { ...wish, format });
       return this.#constant(constant, codes, quant);
     }
+    if (value.op === "matmul") return this.#bias(value, constant, frac);
     const calibrated = constantPrecision(data, this.#options.default).format.frac;
-    const point = value.op === "matmul" ? frac : Math.max(frac, Math.min(calibrated, frac + 16));
+    const point = Math.max(frac, Math.min(calibrated, frac + 16));
     const reach = data.reduce((top, x) => Math.max(top, Math.abs(x)), 0);
     const width = Math.max(1, Math.ceil(Math.log2(reach * 2 ** point + 1))) + 2;
     const format = makeFormat(true, Math.min(width, 53), point);
     const precision = { format, rounding: defaultRounding, overflow: defaultOverflow };
     const { codes, quant } = quantizeConstant(constant.data, precision);
     return this.#constant(constant, codes, quant);
+  }
+
+  /** A bias at the point of its column's products, which is the accumulator's or a coarser one. */
+  #bias(value: OpValue, constant: ConstValue, frac: number): ValueId {
+    const weights = getValue(this.#graph, value.args[1]);
+    const isMatrix = weights.kind === "const" && weights.shape.length === 2;
+    const twos = isMatrix ? columnTwos(this.#quantizeWeight(value, weights).codes) : [];
+    const codes = constant.data.data.map((element, n) => {
+      const spare = twos[n] ?? 0;
+      return Math.floor(element * 2 ** (frac - spare) + 0.5) * 2 ** spare;
+    });
+    const packed = packConstant(constant.data, codes, frac);
+    return this.#constant(constant, packed.codes, packed.quant);
   }
 
   #constant({ id, origin }: ConstValue, codes: ConstValue["data"], quant: Quant): ValueId {
@@ -260,7 +284,8 @@ class Quantizer {
     const quant = quantOf(this.#build.value(id));
     // What counts (class indices) has no precision to choose, and what the layer's options set stays.
     if (value.dtype === "int" || this.#layer(value)?.result !== undefined) return id;
-    const precision = this.#precision(arg, request);
+    const bounds = quant.ranges.hull().map((code) => codeToReal(code, quant.format));
+    const precision = this.#precision(arg, request, bounds as [number, number]);
     const fits = quant.format.width <= precision.format.width;
     if (fits && (!isOutput || request.kind === "width")) return id;
     return this.#requantize(id, precision);
@@ -274,13 +299,21 @@ class Quantizer {
         hint: "Give a format such as fixed<16,1> for this layer's result.",
       });
     }
-    return this.#precision(value.id, request);
+    const seen = this.#statistics.get(value.id) ?? nothingSeen;
+    return this.#precision(value.id, request, [seen.min, seen.max]);
   }
 
-  #precision(id: ValueId, request: Exclude<PrecisionRequest, { kind: "exact" }>): Precision {
+  /** @param bounds where the value is known to lie, besides what calibration saw of it */
+  #precision(
+    id: ValueId,
+    request: Exclude<PrecisionRequest, { kind: "exact" }>,
+    bounds: readonly [number, number] = [-Infinity, Infinity],
+  ): Precision {
     if (request.kind === "format") return request.precision;
-    const seen = this.#statistics.get(id) ?? { min: -1, max: 1, sample: new Float64Array() };
-    return calibratedPrecision(seen, request.widthBits, this.#options);
+    const seen = this.#statistics.get(id) ?? nothingSeen;
+    const min = Math.max(seen.min * headroom, bounds[0]);
+    const max = Math.min(seen.max * headroom, bounds[1]);
+    return calibratedPrecision({ ...seen, min, max }, request.widthBits, this.#options);
   }
 
   #requantize(id: ValueId, precision: Precision): ValueId {
@@ -331,6 +364,21 @@ class Quantizer {
     }
     return undefined;
   }
+}
+
+/** New data reach a little further than what calibration saw, and saturation costs more than half a bit. */
+const headroom = 1.25;
+
+const nothingSeen = { min: -1, max: 1, reach: new Float64Array(), sample: new Float64Array() };
+
+/**
+ * Outputs keep the exact result up to 32 bits: they cost wires alone, and small differences between large
+ * scores survive. Where a whole format is asked for, outputs have it too.
+ */
+function defaultOutput(request: PrecisionRequest): PrecisionRequest {
+  return request.kind === "width"
+    ? { kind: "width", widthBits: Math.max(32, request.widthBits) }
+    : request;
 }
 
 /** A constant's precision: as asked, or the finest binary point at which its greatest element fits. */

@@ -1,4 +1,5 @@
 export * from "./device.ts";
+export { instantiateEmulator } from "./devices/emulator-instance.ts";
 export * from "./devices/icarus.ts";
 export * from "./devices/index.ts";
 export * from "./devices/rtl.ts";

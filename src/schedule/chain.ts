@@ -8,7 +8,6 @@ import {
   type StreamElement,
   type Wire,
 } from "../design/index.ts";
-import { bitsFor } from "../fixed/index.ts";
 import {
   type Graph,
   getValue,
@@ -191,18 +190,24 @@ class ChainPlanner {
     this.#build = new NetBuilder();
     this.#wires = new Map();
     this.#build.from(value.origin);
-    this.#wires.set(value.id, this.#inputWires(value));
     const { ranges } = quantOf(value);
+    const results = Array.from({ length: rows * n }, (_, i) => {
+      const spare = plan.twos[i % n];
+      const wire = this.#build.input(ranges.lo(i) >> BigInt(spare), ranges.hi(i) >> BigInt(spare));
+      return { wire, spare };
+    });
     const resultFields = Array.from({ length: rows * n }, (_, i): Field => {
-      const { signed, width } = bitsFor(ranges.lo(i), ranges.hi(i));
+      const { signed, widthBits } = this.#build.cell(results[i].wire);
       const place = Math.floor(i / n) * paddedN + (i % n);
-      return { offsetBits: place * params.ACC_W, widthBits: width, signed };
+      return { offsetBits: place * params.ACC_W, widthBits, signed };
     });
     for (const id of travelling) {
       const passed = getValue(this.#graph, id);
       this.#build.from(passed.origin);
       this.#wires.set(id, this.#inputWires(passed));
     }
+    const shiftedResults = results.map(({ wire, spare }) => this.#build.shiftLeft(wire, spare));
+    this.#wires.set(value.id, shiftedResults);
     const passFields = pass.fields.map((field) => ({
       ...field,
       offsetBits: field.offsetBits + resultBits,

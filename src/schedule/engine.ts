@@ -1,4 +1,5 @@
 import type { EngineSegment } from "../design/index.ts";
+import { bitsFor } from "../fixed/index.ts";
 import {
   type Graph,
   getValue,
@@ -16,6 +17,8 @@ export interface EnginePlan
   readonly rows: number;
   readonly k: number;
   readonly n: number;
+  /** Zeros at the end of all codes of a column, which the engine leaves out. */
+  readonly twos: readonly number[];
 }
 
 /**
@@ -40,14 +43,21 @@ export function planEngine(
   if (folding === undefined) return undefined;
 
   const codes = w.data.data;
-  const weights = Array.from({ length: n }, (_, column) =>
+  const full = Array.from({ length: n }, (_, column) =>
     Array.from({ length: k }, (__, i) => BigInt(codes[i * n + column])),
   );
-  const bias = Array.from({ length: n }, (_, column) =>
+  const fullBias = Array.from({ length: n }, (_, column) =>
     b?.kind === "const" ? BigInt(b.data.data[column]) << BigInt(kernel.biasShift ?? 0) : 0n,
   );
+  const twos = full.map((column, at) => trailingZeros([...column, fullBias[at]]));
+  const weights = full.map((column, at) => column.map((code) => code >> BigInt(twos[at])));
+  const bias = fullBias.map((code, at) => code >> BigInt(twos[at]));
   const { format: from } = quantOf(x);
-  const { format: weight } = quantOf(w);
+  const { ranges } = quantOf(value);
+  const sums = Array.from({ length: rows * n }, (_, i) => {
+    const spare = BigInt(twos[i % n]);
+    return bitsFor(ranges.lo(i) >> spare, ranges.hi(i) >> spare).width;
+  });
   const params = {
     ROWS: rows,
     K_STEPS: folding.kSteps,
@@ -56,11 +66,26 @@ export function planEngine(
     PE: folding.pe,
     X_W: from.width,
     X_SIGNED: from.signed,
-    W_W: weight.width + (weight.signed ? 0 : 1),
-    ACC_W: quantOf(value).format.width,
+    W_W: weights.flat().reduce((top, code) => Math.max(top, signedBits(code)), 1),
+    ACC_W: sums.reduce((a, b) => Math.max(a, b), 1),
     PASS_W: 1,
     WEIGHTS: "",
     BIAS: "",
   };
-  return { kind: "engine", origin: value.origin, params, weights, bias, rows, k, n };
+  return { kind: "engine", origin: value.origin, params, weights, bias, rows, k, n, twos };
+}
+
+/** Bits of a signed word that holds an integer. */
+function signedBits(code: bigint): number {
+  const { signed, width } = bitsFor(code, code);
+  return width + (signed ? 0 : 1);
+}
+
+/** How often all of some integers can be halved; none where all are zero. */
+function trailingZeros(codes: readonly bigint[]): number {
+  const joined = codes.reduce((all, code) => all | code, 0n);
+  if (joined === 0n) return 0;
+  let zeros = 0;
+  while (((joined >> BigInt(zeros)) & 1n) === 0n) zeros++;
+  return zeros;
 }

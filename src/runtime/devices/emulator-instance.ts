@@ -1,4 +1,4 @@
-import { type Bundle, bundlePaths, packetBytes } from "../../artifact/index.ts";
+import { type Bundle, bundlePaths, type PortTensor, packetBytes } from "../../artifact/index.ts";
 import { fail, InternalError } from "../../base/index.ts";
 import { type WasmModule, webAssembly } from "./emulator-webassembly.ts";
 
@@ -116,4 +116,18 @@ export function stopped(name: string, cause: Error): InternalError {
   const error = new InternalError(`the emulator of ${name} stopped: ${cause.message}`);
   error.cause = cause;
   return error;
+}
+
+/** An emulator from the bytes of its module, without a bundle: for who has just made it. */
+export function instantiateEmulator(
+  name: string,
+  bytes: Uint8Array,
+  ports: { readonly inputs: readonly PortTensor[]; readonly outputs: readonly PortTensor[] },
+): EmulatorInstance {
+  return new EmulatorInstance({
+    name,
+    module: new webAssembly.Module(bytes),
+    inputBytes: packetBytes(ports.inputs),
+    outputBytes: packetBytes(ports.outputs),
+  });
 }

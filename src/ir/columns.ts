@@ -1,5 +1,5 @@
-import type { ConstValue, OpValue, Value } from "../ir/index.ts";
 import { sizeOf } from "../tensor/index.ts";
+import type { ConstValue, OpValue, Value } from "./graph.ts";
 
 /**
  * A constant as one number for each column of a tensor with `columns` columns: where it has one element,
