@@ -195,7 +195,6 @@ export function compile(
   const { latencyCycles, intervalCycles, resources } = summary;
   const manifest: Omit<Manifest, "files"> = {
     manifestVersion,
-    packetBytes,
     name,
     generator,
     source: { file: source, sha256: createHash("sha256").update(model).digest("hex") },

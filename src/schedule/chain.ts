@@ -159,7 +159,8 @@ class ChainPlanner {
     }));
     const operandBits = operand.length * params.X_W;
     const passing = travelling.flatMap((id) => this.#wiresOf(id));
-    const pass = layOut(passing.map((wire) => this.#build.cell(wire)));
+    const passed = passing.map((wire) => this.#build.cell(wire));
+    const pass = layOut(passed);
     const shifted = pass.fields.map((field) => ({
       ...field,
       offsetBits: field.offsetBits + operandBits,
@@ -201,10 +202,17 @@ class ChainPlanner {
       const place = Math.floor(i / n) * paddedN + (i % n);
       return { offsetBits: place * params.ACC_W, widthBits, signed };
     });
+    let next = 0;
     for (const id of travelling) {
-      const passed = getValue(this.#graph, id);
-      this.#build.from(passed.origin);
-      this.#wires.set(id, this.#inputWires(passed));
+      const other = getValue(this.#graph, id);
+      this.#build.from(other.origin);
+      // A wire's own interval may be narrower than the value's, and its field has just its bits.
+      const cells = passed.slice(next, next + sizeOf(other.shape));
+      this.#wires.set(
+        id,
+        cells.map(({ lo, hi }) => this.#build.input(lo, hi)),
+      );
+      next += cells.length;
     }
     const shiftedResults = results.map(({ wire, spare }) => this.#build.shiftLeft(wire, spare));
     this.#wires.set(value.id, shiftedResults);

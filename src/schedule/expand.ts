@@ -106,6 +106,8 @@ function extreme(build: NetBuilder, fn: "max" | "min", a: Wire, b: Wire): Wire {
 function clamp(build: NetBuilder, a: Wire, lo: bigint, hi: bigint): Wire {
   const cell = build.cell(a);
   if (cell.lo >= lo && cell.hi <= hi) return a;
+  // Bounds in the wrong order: the upper one is applied last and wins.
+  if (lo > hi) return build.constant(hi);
   const within = (x: bigint) => (x < lo ? lo : x > hi ? hi : x);
   return build.net({ kind: "clamp", a, lo, hi }, within(cell.lo), within(cell.hi));
 }

@@ -57,8 +57,10 @@ export interface VerifyReport {
 
 /** Operations that the slow oracle may spend. */
 const oracleBudget = 4_000_000;
-/** Vectors for the second simulator, which interprets. */
+/** Vectors for the second simulator, which interprets: as many as its time allows, and 24 at most. */
 const icarusVectors = 24;
+/** Look-up tables times cycles that it is given. */
+const icarusBudget = 4_000_000;
 
 /**
  * Compares all back ends that are at hand with the emulator, bit for bit, and the cycles with the
@@ -85,7 +87,12 @@ export async function verifyBundle(input: VerifyInput): Promise<VerifyReport> {
   onProgress(`RTL: ${vectors.count} vectors with random stalls`);
   const rtl = await simulate(input.rtl, vectors.count);
   onProgress("second simulator");
-  const icarus = await simulate(input.icarus, Math.min(icarusVectors, vectors.count));
+  const { resources, predicted } = kernel;
+  const affordable = Math.floor(icarusBudget / (resources.lut * predicted.intervalCycles));
+  const icarus = await simulate(
+    input.icarus,
+    Math.min(icarusVectors, vectors.count, Math.max(2, affordable)),
+  );
 
   onProgress("float network");
   const first = golden.length / packetBytes(inputs);

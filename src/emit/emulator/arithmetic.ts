@@ -1,3 +1,4 @@
+import { assert, unreachable } from "../../base/index.ts";
 import type { BinaryKernel, SlopeKernel } from "../../ir/index.ts";
 import { fitsSigned, type Interval, laneFor, mapInterval } from "./interval.ts";
 import { constantVec, type Lane, makeVec, mapParts, settle, toLane, type Vec } from "./vec.ts";
@@ -35,6 +36,7 @@ export function selectVec(f: FunctionBuilder, mask: Vec, x: Vec, y: Vec, interva
 
 /** x * 2^count modulo 2^lane, for any count. */
 export function shiftLeft(f: FunctionBuilder, x: Vec, count: number, interval: Interval): Vec {
+  assert(count >= 0, `a kernel shifts to the left by ${count} bits`);
   if (count === 0) return { ...x, ...interval };
   if (count >= x.lane) return { ...constantVec(0n, x.lane), ...interval };
   const shift = x.lane === 32 ? i32x4.shl : i64x2.shl;
@@ -134,6 +136,8 @@ export function binaryVec(
       });
       return settle(f, extreme, proven);
     }
+    default:
+      return unreachable(fn);
   }
 }
 

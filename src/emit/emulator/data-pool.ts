@@ -1,6 +1,6 @@
 import type { Interval } from "./interval.ts";
 import { fitsSigned } from "./interval.ts";
-import { ByteWriter } from "./wasm/byte-writer.ts";
+import { ByteWriter } from "./wasm/index.ts";
 
 /** Constant data of the module, which begins at a given address of its memory. */
 export class DataPool {

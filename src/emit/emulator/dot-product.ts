@@ -1,9 +1,9 @@
 import { assert } from "../../base/index.ts";
+import type { Accumulation, Sums } from "./accumulation.ts";
 import { addVecs, shiftLeft, word64 } from "./arithmetic.ts";
 import type { StepContext } from "./context.ts";
 import type { DataPool } from "./data-pool.ts";
 import { elementBytes } from "./layout.ts";
-import type { Accumulation, Sums } from "./matmul.ts";
 import type { Product } from "./product.ts";
 import { placeOf, type StoredStream } from "./source.ts";
 import { planSteps } from "./value-steps.ts";

@@ -1,4 +1,4 @@
-import { type PortTensor, packetBytes } from "../../artifact/manifest.ts";
+import { type PortTensor, packetBytes } from "../../artifact/index.ts";
 import { assert, fail, unreachable } from "../../base/index.ts";
 import {
   type Graph,

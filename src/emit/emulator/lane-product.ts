@@ -1,8 +1,8 @@
+import type { Accumulation } from "./accumulation.ts";
 import { addVecs, multiply, word64 } from "./arithmetic.ts";
 import type { StepContext } from "./context.ts";
 import { encodeIntegers, type IntegerBytes, integerBytes } from "./data-pool.ts";
 import { fitsSigned } from "./interval.ts";
-import type { Accumulation } from "./matmul.ts";
 import type { Product } from "./product.ts";
 import { openSource, placeOf, type Reader, type StoredStream, storedStream } from "./source.ts";
 import { planSteps } from "./value-steps.ts";

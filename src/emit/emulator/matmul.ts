@@ -1,3 +1,4 @@
+import type { Sums } from "./accumulation.ts";
 import { addVecs, shiftLeft, word64 } from "./arithmetic.ts";
 import { fitsCoefficient, makeColumnCoefficient, type Scaled } from "./coefficient.ts";
 import type { StepCode, StepContext } from "./context.ts";
@@ -10,8 +11,8 @@ import type { Product } from "./product.ts";
 import { type Group, resultOf } from "./program.ts";
 import { openSource, type Source, storedStream, storeTo, streamsOf } from "./source.ts";
 import { constantVec, type Lane, makeVec, settle, toLane } from "./vec.ts";
-import { emitTiles, emitWalk, type Places, planWalk, type Stream } from "./walk.ts";
-import type { FunctionBuilder, Local } from "./wasm/index.ts";
+import { emitTiles, emitWalk, type Places, planWalk } from "./walk.ts";
+import type { FunctionBuilder } from "./wasm/index.ts";
 import { type DotPlan, offsetCorrection, planDot, readWeights, type Weights } from "./weights.ts";
 
 /** How a product is computed; chosen before memory is given out, because pairs need some. */
@@ -30,21 +31,6 @@ export function chooseMethod(
   const weights = readWeights(product, codes);
   const dot = planDot(weights, value.interval, resultLane);
   return dot === undefined ? { weights } : { weights, dot };
-}
-
-/** The registers of a tile's sums, by column and vector of samples. */
-export type Sums = readonly (readonly (readonly Local<"v128">[])[])[];
-
-/** The part of a product that multiplies and adds. */
-export interface Accumulation {
-  /** What its code follows from row to row. */
-  readonly streams: readonly Stream[];
-  /** 128-bit registers that one column of one vector keeps in the innermost loop. */
-  readonly registers: number;
-  /** Prepares a row. */
-  openRow(f: FunctionBuilder, places: Places, vectors: number): void;
-  /** Adds the products of a tile to its sums. */
-  accumulate(f: FunctionBuilder, sums: Sums, places: Places): void;
 }
 
 /** Of the sixteen registers of a processor, those for sums; the others hold operands. */

@@ -1,4 +1,4 @@
-import type { PortTensor } from "../../artifact/manifest.ts";
+import type { PortTensor } from "../../artifact/index.ts";
 
 import { maxCode, minCode } from "../../fixed/index.ts";
 import { clamp, word64 } from "./arithmetic.ts";

@@ -1,0 +1,434 @@
+import fc from "fast-check";
+import type { Format } from "../../src/fixed/index.ts";
+import type { Attrs, AttrValue } from "../../src/ir/index.ts";
+import { type OpName, precisionAttrs } from "../../src/ops/index.ts";
+import { type Shape, sizeOf } from "../../src/tensor/index.ts";
+import { arbitraryFormat, arbitraryPrecision } from "../arbitrary/formats.ts";
+import { arbitraryBroadcast, arbitraryReal, arbitraryShape } from "../arbitrary/tensors.ts";
+import type { OnnxTwin } from "./onnx-twin.ts";
+
+/** One way to apply an operator. */
+export interface Application {
+  readonly args: readonly ArgProblem[];
+  readonly attrs: Attrs;
+}
+
+export interface ArgProblem {
+  readonly shape: Shape;
+  readonly isConst: boolean;
+  /** Real numbers that the argument may hold. Default: `arbitraryReal`. */
+  readonly real?: fc.Arbitrary<number>;
+}
+
+/** What the battery must know of an operator to put problems to it. */
+export interface OpProblems {
+  readonly application: fc.Arbitrary<Application>;
+  /** The same in ONNX; null where ONNX has no such operator. */
+  readonly onnx: ((application: Application) => OnnxTwin) | null;
+  /** Formats of the arguments. Default: any, with one binary point where the operator asks for it. */
+  readonly formats?: (
+    application: Application,
+    limits: { maxWidth: number },
+  ) => fc.Arbitrary<readonly Format[]>;
+  /** Attributes that only make sense once the formats are known. */
+  readonly quantAttrs?: (attrs: Attrs, formats: readonly Format[]) => fc.Arbitrary<Attrs>;
+  /** Set where the proven intervals are not the least possible, with the reason. */
+  readonly looseBecause?: string;
+  /**
+   * Set where a result is greatest or least with some elements of an argument high and others low. Elsewhere
+   * all elements of an argument may go up together.
+   */
+  readonly hasCorners?: boolean;
+  /** Errors are relative to the answer of ONNX Runtime, or to this where that is nearer to zero. Default: 0. */
+  readonly floorOfError?: number;
+}
+
+const variable = (shape: Shape): ArgProblem => ({ shape, isConst: false });
+const constant = (shape: Shape): ArgProblem => ({ shape, isConst: true });
+
+/** One argument of any shape. */
+const unary = (attrs: fc.Arbitrary<Attrs> = fc.constant({})): fc.Arbitrary<Application> =>
+  fc.record({ args: fc.tuple(arbitraryShape().map(variable)), attrs });
+
+/** Two arguments that broadcast, at most one of them constant. */
+const binary: fc.Arbitrary<Application> = arbitraryShape().chain((shape) =>
+  fc
+    .record({
+      a: fc.oneof(fc.constant(shape), arbitraryBroadcast(shape)),
+      b: fc.oneof(fc.constant(shape), arbitraryBroadcast(shape)),
+      constAt: fc.constantFrom(-1, -1, 0, 1),
+    })
+    .map(({ a, b, constAt }) => ({
+      args: [a, b].map((side, i) => ({ shape: side, isConst: i === constAt })),
+      attrs: {},
+    })),
+);
+
+/** One argument and an axis of it, counted from either end. */
+const alongAxis = (
+  attrs: (axis: number, shape: Shape) => fc.Arbitrary<Attrs>,
+): fc.Arbitrary<Application> =>
+  arbitraryShape(1).chain((shape) =>
+    fc
+      .integer({ min: -shape.length, max: shape.length - 1 })
+      .chain((axis) => attrs(axis, shape))
+      .map((made) => ({ args: [variable(shape)], attrs: made })),
+  );
+
+const reduction = alongAxis((axis) =>
+  fc.record({ axis: fc.constant(axis), keepdims: fc.boolean(), last: fc.constant(false) }),
+);
+
+/** One ONNX node whose inputs are the arguments and whose attributes are the operator's own. */
+const sameNode =
+  (opType: string) =>
+  ({ args, attrs }: Application): OnnxTwin => ({
+    nodes: [{ opType, inputs: args.map((_, i) => `x${i}`), attrs: withoutBooleans(attrs) }],
+  });
+
+const withoutBooleans = (attrs: Attrs): Record<string, Exclude<AttrValue, boolean>> =>
+  Object.fromEntries(
+    Object.entries(attrs).map(([key, value]) => [
+      key,
+      typeof value === "boolean" ? Number(value) : value,
+    ]),
+  );
+
+/** Tables stay small enough to be checked code by code. */
+const tableFormats: OpProblems["formats"] = (_application, { maxWidth }) =>
+  fc.tuple(arbitraryFormat({ maxWidth: Math.min(maxWidth, 9), maxFrac: 10 }));
+
+const withPrecision: OpProblems["quantAttrs"] = (attrs) =>
+  arbitraryPrecision().map((precision) => ({ ...attrs, ...precisionAttrs(precision) }));
+
+const table = (
+  onnx: OpProblems["onnx"],
+  attrs?: fc.Arbitrary<Attrs>,
+  real?: fc.Arbitrary<number>,
+): OpProblems => ({
+  application: unary(attrs).map((application) => ({
+    ...application,
+    args: application.args.map((arg) => ({ ...arg, ...(real && { real }) })),
+  })),
+  onnx,
+  formats: tableFormats,
+  quantAttrs: withPrecision,
+  looseBecause: "one interval stands for all elements of a table's result",
+});
+
+const nonZero = arbitraryReal.filter((value) => value !== 0);
+const positive = fc.integer({ min: 1, max: 64 }).map((eighths) => eighths / 8);
+
+/** Every operator and the problems it is given. Without an entry the tests do not compile. */
+export const problems: Readonly<Record<OpName, OpProblems>> = {
+  add: { application: binary, onnx: sameNode("Add") },
+  argmax: {
+    application: alongAxis((axis) =>
+      fc.record({ axis: fc.constant(axis), keepdims: fc.boolean(), last: fc.boolean() }),
+    ),
+    onnx: ({ attrs: { last, axis, keepdims } }) => ({
+      nodes: [
+        {
+          opType: "ArgMax",
+          inputs: ["x0"],
+          attrs: withoutBooleans({ axis, keepdims, select_last_index: last }),
+        },
+      ],
+    }),
+    looseBecause: "positions are not ruled out by comparing intervals",
+  },
+  batch_norm: {
+    application: arbitraryShape(2)
+      .chain((shape) => fc.tuple(fc.constant(shape), fc.constantFrom(1e-5, 0.125)))
+      .map(([shape, epsilon]) => ({
+        args: [
+          variable(shape),
+          ...Array.from({ length: 3 }, () => constant([shape[1]])),
+          { ...constant([shape[1]]), real: positive },
+        ],
+        attrs: { epsilon },
+      })),
+    onnx: sameNode("BatchNormalization"),
+    // Product and shift may cancel; each is rounded to float32.
+    floorOfError: 8,
+  },
+  clip: {
+    application: unary(
+      fc.record({
+        min: fc.oneof(arbitraryReal, fc.constant(-Infinity)),
+        max: fc.oneof(arbitraryReal, fc.constant(Infinity)),
+      }),
+    ),
+    onnx: ({ attrs: { min, max } }) => ({
+      nodes: [{ opType: "Clip", inputs: ["x0", "min", "max"] }],
+      constants: {
+        min: { dims: [], float: [min as number] },
+        max: { dims: [], float: [max as number] },
+      },
+    }),
+    // Bounds that the argument's binary point can express, so that they are not rounded.
+    quantAttrs: (_attrs, [{ frac }]) =>
+      fc.record({
+        min: fc.oneof(
+          fc.integer({ min: -999, max: 999 }).map((code) => code * 2 ** -frac),
+          fc.constant(-Infinity),
+        ),
+        max: fc.oneof(
+          fc.integer({ min: -999, max: 999 }).map((code) => code * 2 ** -frac),
+          fc.constant(Infinity),
+        ),
+      }),
+  },
+  concat: {
+    application: arbitraryShape(1).chain((shape) =>
+      fc
+        .record({
+          axis: fc.integer({ min: -shape.length, max: shape.length - 1 }),
+          extents: fc.array(fc.integer({ min: 1, max: 3 }), { minLength: 1, maxLength: 3 }),
+          constAt: fc.constantFrom(-1, 1),
+        })
+        .map(({ axis, extents, constAt }) => ({
+          args: extents.map((extent, i) => ({
+            shape: shape.with(axis, extent),
+            isConst: i === constAt,
+          })),
+          attrs: { axis },
+        })),
+    ),
+    onnx: sameNode("Concat"),
+  },
+  div: {
+    application: binary.map(({ args: [a, b], attrs }) => ({
+      args: [a, { ...b, real: nonZero }],
+      attrs,
+    })),
+    onnx: sameNode("Div"),
+  },
+  exp_neg: {
+    ...table(
+      () => ({
+        nodes: [
+          { opType: "Neg", inputs: ["x0"] },
+          { opType: "Exp", inputs: ["previous"] },
+        ],
+      }),
+      undefined,
+      fc.oneof(positive, fc.constant(0)),
+    ),
+    formats: (_application, { maxWidth }) =>
+      fc.tuple(
+        arbitraryFormat({ maxWidth: Math.min(maxWidth, 9), maxFrac: 10 }).map((format) => ({
+          ...format,
+          signed: false,
+        })),
+      ),
+  },
+  gather: {
+    application: alongAxis((axis, shape) =>
+      fc.record({
+        axis: fc.constant(axis),
+        indices: fc.array(fc.nat({ max: (shape.at(axis) as number) - 1 }), {
+          minLength: 1,
+          maxLength: 4,
+        }),
+      }),
+    ),
+    onnx: ({ attrs: { axis, indices } }) => ({
+      nodes: [{ opType: "Gather", inputs: ["x0", "indices"], attrs: { axis: axis as number } }],
+      constants: {
+        indices: { dims: [(indices as number[]).length], int: indices as number[] },
+      },
+    }),
+  },
+  gemm: {
+    application: fc
+      .record({
+        sides: fc.tuple(...Array.from({ length: 3 }, () => fc.integer({ min: 1, max: 3 }))),
+        transA: fc.boolean(),
+        transB: fc.boolean(),
+        alpha: fc.constantFrom(1, 0.5, -2),
+        beta: fc.constantFrom(1, 0, 0.25),
+        isConst: fc.tuple(fc.boolean(), fc.boolean()),
+      })
+      .chain(({ sides: [m, k, n], transA, transB, alpha, beta, isConst }) =>
+        fc.option(arbitraryBroadcast([m, n]), { nil: undefined }).map(
+          (c): Application => ({
+            args: [
+              variable(transA ? [k, m] : [m, k]),
+              { shape: transB ? [n, k] : [k, n], isConst: isConst[0] },
+              ...(c === undefined ? [] : [{ shape: c, isConst: isConst[1] }]),
+            ],
+            attrs: { alpha, beta, transA, transB },
+          }),
+        ),
+      ),
+    onnx: sameNode("Gemm"),
+  },
+  identity: { application: unary(), onnx: sameNode("Identity") },
+  matmul: {
+    hasCorners: true,
+    application: fc
+      .record({
+        groups: arbitraryShape(0, 2, 2),
+        sides: fc.tuple(...Array.from({ length: 3 }, () => fc.integer({ min: 1, max: 3 }))),
+        vectors: fc.constantFrom("none", "none", "none", "left", "right", "both"),
+        hasBias: fc.boolean(),
+        constAt: fc.constantFrom(-1, 0, 1, 1),
+      })
+      .chain(({ groups, sides: [m, k, n], vectors, hasBias, constAt }) =>
+        fc.tuple(arbitraryBroadcast(groups), arbitraryBroadcast(groups)).map(([ga, gb]) => {
+          const isLeft = vectors === "left" || vectors === "both";
+          const isRight = vectors === "right" || vectors === "both";
+          const shapes = [isLeft ? [k] : [...ga, m, k], isRight ? [k] : [...gb, k, n]];
+          // Two vectors make a scalar, which ONNX would give the rank of the bias.
+          const hasColumn = hasBias && vectors !== "both";
+          const bias = hasColumn ? [constant([isRight ? 1 : n])] : [];
+          return {
+            args: [...shapes.map((shape, i) => ({ shape, isConst: i === constAt })), ...bias],
+            attrs: {},
+          };
+        }),
+      ),
+    onnx: ({ args }) => ({
+      nodes: [
+        { opType: "MatMul", inputs: ["x0", "x1"] },
+        ...(args.length > 2 ? [{ opType: "Add", inputs: ["previous", "x2"] }] : []),
+      ],
+    }),
+    // The bias has no finer point than the products.
+    formats: ({ args }, { maxWidth }) =>
+      fc
+        .record({
+          a: arbitraryFormat({ maxWidth }),
+          b: arbitraryFormat({ maxWidth }),
+          c: arbitraryFormat({ maxWidth, minFrac: 0, maxFrac: 5 }),
+        })
+        .map(({ a, b, c }) =>
+          [a, b, { ...c, frac: a.frac + b.frac - c.frac }].slice(0, args.length),
+        ),
+  },
+  max: { application: binary, onnx: sameNode("Max") },
+  min: { application: binary, onnx: sameNode("Min") },
+  mul: { application: binary, onnx: sameNode("Mul") },
+  prelu: {
+    application: arbitraryShape(1).chain((shape) =>
+      fc
+        .oneof(fc.constant<Shape>([]), arbitraryBroadcast(shape))
+        .map((slope) => ({ args: [variable(shape), constant(slope)], attrs: {} })),
+    ),
+    onnx: sameNode("PRelu"),
+  },
+  reciprocal: table(
+    () => ({ nodes: [{ opType: "Reciprocal", inputs: ["x0"] }] }),
+    fc.constant({ min: -Infinity, max: Infinity }),
+    nonZero,
+  ),
+  reduce_max: {
+    application: reduction,
+    onnx: ({ attrs: { axis, keepdims } }) => reduceTwin("ReduceMax", axis, keepdims),
+  },
+  reduce_sum: {
+    application: reduction,
+    onnx: ({ attrs: { axis, keepdims } }) => reduceTwin("ReduceSum", axis, keepdims),
+  },
+  relu: { application: unary(), onnx: sameNode("Relu") },
+  requantize: {
+    application: unary(arbitraryPrecision().map(precisionAttrs)),
+    onnx: null,
+    quantAttrs: withPrecision,
+  },
+  reshape: {
+    application: arbitraryShape()
+      .chain((shape) =>
+        fc.tuple(
+          fc.constant(shape),
+          fc.constantFrom<Shape>(
+            [sizeOf(shape)],
+            shape.toReversed(),
+            [1, ...shape],
+            [...shape, 1],
+            shape.length > 1 ? [shape[0], sizeOf(shape.slice(1))] : shape,
+          ),
+        ),
+      )
+      .map(([from, shape]) => ({ args: [variable(from)], attrs: { shape } })),
+    onnx: ({ attrs: { shape } }) => ({
+      nodes: [{ opType: "Reshape", inputs: ["x0", "shape"] }],
+      constants: { shape: { dims: [(shape as number[]).length], int: shape as number[] } },
+    }),
+  },
+  // ONNX Runtime's own approximation is off by 4e-8 far below zero.
+  sigmoid: { ...table(sameNode("Sigmoid")), floorOfError: 1e-2 },
+  slice: {
+    application: arbitraryShape(1, 3, 5).chain((shape) =>
+      fc
+        .tuple(
+          ...shape.map((extent) =>
+            fc
+              .tuple(
+                fc.nat({ max: extent - 1 }),
+                fc.nat({ max: extent - 1 }),
+                fc.constantFrom(1, 2),
+              )
+              .map(([first, last, stride]) => {
+                const step = last < first ? -stride : stride;
+                return { first, step, count: Math.floor(Math.abs(last - first) / stride) + 1 };
+              }),
+          ),
+        )
+        .map((axes) => ({
+          args: [variable(shape)],
+          attrs: {
+            starts: axes.map(({ first }) => first),
+            steps: axes.map(({ step }) => step),
+            counts: axes.map(({ count }) => count),
+          },
+        })),
+    ),
+    onnx: ({ args, attrs }) => {
+      const { starts, steps, counts } = attrs as Record<string, readonly number[]>;
+      const ends = starts.map((start, axis) => {
+        const end = start + counts[axis] * steps[axis];
+        return end < 0 ? -args[0].shape[axis] - 1 : end;
+      });
+      const list = (int: readonly number[]) => ({ dims: [int.length], int });
+      return {
+        nodes: [{ opType: "Slice", inputs: ["x0", "starts", "ends", "axes", "steps"] }],
+        constants: {
+          starts: list(starts),
+          ends: list(ends),
+          axes: list(starts.map((_, axis) => axis)),
+          steps: list(steps),
+        },
+      };
+    },
+  },
+  softmax: {
+    application: alongAxis((axis) => fc.constant({ axis })),
+    onnx: sameNode("Softmax"),
+  },
+  sub: { application: binary, onnx: sameNode("Sub") },
+  tanh: table(sameNode("Tanh")),
+  transpose: {
+    application: arbitraryShape().chain((shape) =>
+      fc
+        .shuffledSubarray(
+          shape.map((_, axis) => axis),
+          { minLength: shape.length },
+        )
+        .map((perm) => ({ args: [variable(shape)], attrs: { perm } })),
+    ),
+    onnx: sameNode("Transpose"),
+  },
+  truncate: {
+    application: unary(),
+    onnx: () => ({ nodes: [{ opType: "Cast", inputs: ["x0"], attrs: { to: 7 } }] }),
+  },
+};
+
+function reduceTwin(opType: string, axis: AttrValue, keepdims: AttrValue): OnnxTwin {
+  return {
+    nodes: [{ opType, inputs: ["x0", "axes"], attrs: withoutBooleans({ keepdims }) }],
+    constants: { axes: { dims: [1], int: [axis as number] } },
+  };
+}

@@ -1,0 +1,61 @@
+import { limit, shiftRound } from "../../../src/fixed/index.ts";
+import type { Kernel, Operand } from "../../../src/ir/index.ts";
+
+/** What a kernel means, said once more: slowly, in big integers, one element at a time. */
+export function interpret(kernel: Kernel, args: readonly (readonly bigint[])[], size: number) {
+  return Array.from({ length: size }, (_, i) => interpretElement(kernel, args, i));
+}
+
+function interpretElement(kernel: Kernel, args: readonly (readonly bigint[])[], i: number): bigint {
+  switch (kernel.kind) {
+    case "gather":
+      return args[kernel.source?.[i] ?? 0][kernel.index?.[i] ?? i];
+    case "binary": {
+      const side = ({ arg, shift, index }: Operand) => args[arg][index?.[i] ?? i] << BigInt(shift);
+      const [a, b] = [side(kernel.a), side(kernel.b)];
+      if (kernel.fn === "add") return a + b;
+      if (kernel.fn === "sub") return a - b;
+      if (kernel.fn === "mul") return a * b;
+      if (kernel.fn === "max") return a > b ? a : b;
+      return a < b ? a : b;
+    }
+    case "clamp": {
+      const x = args[0][i] > kernel.lo ? args[0][i] : kernel.lo;
+      return x < kernel.hi ? x : kernel.hi;
+    }
+    case "requantize": {
+      const { shift, rounding, overflow, signed, width } = kernel;
+      return limit(shiftRound(args[0][i], shift, rounding), { signed, width, frac: 0 }, overflow);
+    }
+    case "slope": {
+      const x = args[0][i];
+      const slope = kernel.slope.length === 1 ? kernel.slope[0] : kernel.slope[i];
+      return x < 0n ? x * BigInt(slope) : x << BigInt(kernel.shift);
+    }
+    case "table":
+      return BigInt(kernel.values[Number(args[0][i] - BigInt(kernel.lo))]);
+    case "reduce": {
+      const { fn, length, inner, last } = kernel;
+      const o = Math.floor(i / inner);
+      const along = Array.from(
+        { length },
+        (_, k) => args[0][(o * length + k) * inner + (i % inner)],
+      );
+      if (fn === "sum") return along.reduce((a, b) => a + b, 0n);
+      const best = along.reduce((a, b) => (fn.endsWith("max") === b > a ? b : a));
+      if (!fn.startsWith("arg")) return best;
+      return BigInt(last ? along.lastIndexOf(best) : along.indexOf(best));
+    }
+    case "matmul": {
+      const { m, n, k, a, b } = kernel;
+      const [g, row, column] = [Math.floor(i / (m * n)), Math.floor(i / n) % m, i % n];
+      let sum = args.length > 2 ? args[2][column] << BigInt(kernel.biasShift ?? 0) : 0n;
+      for (let j = 0; j < k; j++) {
+        const x = args[0][a.offset[g] + row * a.rowStride + j * a.columnStride];
+        const y = args[1][b.offset[g] + j * b.rowStride + column * b.columnStride];
+        sum += x * y;
+      }
+      return sum;
+    }
+  }
+}

@@ -1,0 +1,152 @@
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { Nn2fpgaError, type Problem } from "../../../src/base/index.ts";
+import { graphProblems } from "../../../src/ir/index.ts";
+import { importModel, type OnnxModel, surveyModel } from "../../../src/onnx/index.ts";
+import { networkOperators, rules } from "../../../src/onnx/rules/index.ts";
+import { ops } from "../../../src/ops/index.ts";
+import { type Shape, sizeOf } from "../../../src/tensor/index.ts";
+import { arbitraryShape } from "../../arbitrary/tensors.ts";
+import { type AttributeText, modelOf, node, tensor } from "./import-fixtures.ts";
+
+function reasonOf(opType: string, localFunctions: readonly string[] = []): string {
+  const model = modelOf({ nodes: [node(opType, ["x"], ["y"])], outputs: ["y"], localFunctions });
+  const [{ status, reason, hint }] = surveyModel(model);
+  expect(status).toBe("unsupported");
+  expect(hint).toMatch(/\.$/);
+  return `${reason} | ${hint}`;
+}
+
+describe("what there is no rule for", () => {
+  it.each([
+    ["QuantizeLinear", "quantized models are not read yet"],
+    ["QLinearMatMul", "quantized models are not read yet"],
+    ["onnx.brevitas:Quant", "quantized models are not read yet"],
+    ["qonnx.custom_op.general:IntQuant", "quantized models are not read yet"],
+    ["qonnx.custom_op.general:BipolarQuant", "quantized models are not read yet"],
+    ["finn.custom_op.general:Quant", "quantized models are not read yet"],
+    ["com.microsoft:QLinearAdd", "quantized models are not read yet"],
+    ["onnx.brevitas:FloatQuant", "small floating-point type"],
+    ["DynamicQuantizeLinear", "its scale depends on the data"],
+    ["finn.custom_op.fpgadataflow:MatrixVectorActivation", "FINN's own hardware"],
+    ["finn.custom_op.fpgadataflow.rtl:MVAU_rtl", "FINN's own hardware"],
+    ["ai.onnx.ml:TreeEnsembleClassifier", "conifer"],
+    ["ai.onnx.ml:Scaler", "classical machine learning"],
+    ["Conv", "streaming architecture"],
+    ["GlobalAveragePool", "streaming architecture"],
+    ["LSTM", "recurrent layers"],
+    ["If", "control flow"],
+    ["Loop", "control flow"],
+    ["RandomNormalLike", "random"],
+    ["ai.onnx.preview.training:Adam", "step of training"],
+    ["SequenceAt", "sequences, text"],
+    ["com.microsoft:FusedMatMul", "ONNX Runtime's own"],
+    ["LayerNormalization", "statistics are computed from each input"],
+    ["my.domain:Thing", "operators of the domain my.domain are not known"],
+    ["Erf", "there is no rule for this operator"],
+  ])("%s: %s", (opType, words) => {
+    expect(reasonOf(opType)).toContain(words);
+  });
+
+  it("tells functions of the model from operators", () => {
+    expect(reasonOf("my.domain:Block", ["my.domain:Block"])).toContain("inline_local_functions");
+    expect(reasonOf("Relu", ["Relu"])).toContain("the model defines this operator itself");
+  });
+
+  it("names the operators that are read", () => {
+    expect(reasonOf("Erf")).toContain("Add, ArgMax, BatchNormalization, Cast, Clip, Concat,");
+    expect(networkOperators).not.toContain("Where");
+  });
+});
+
+/** What the import says of a model; where it says nothing the graph is sound. */
+function problemsOf(model: OnnxModel): readonly Problem[] {
+  try {
+    expect(graphProblems(importModel(model), ops)).toEqual([]);
+    return [];
+  } catch (error) {
+    if (error instanceof Nn2fpgaError) return error.problems;
+    throw error;
+  }
+}
+
+describe("nodes of any kind", () => {
+  const attribute: fc.Arbitrary<AttributeText> = fc.oneof(
+    fc.integer({ min: -4, max: 4 }),
+    fc.constant("text"),
+    fc.array(fc.integer({ min: -3, max: 3 }), { maxLength: 3 }),
+    fc.double().map((float) => ({ float })),
+    fc.constant(tensor([1], [2])),
+  );
+  const names = [
+    "axis",
+    "axes",
+    "alpha",
+    "beta",
+    "transA",
+    "perm",
+    "keepdims",
+    "to",
+    "value",
+    "value_ints",
+    "epsilon",
+    "training_mode",
+    "is_test",
+    "starts",
+    "ends",
+    "allowzero",
+    "min",
+    "max",
+    "start",
+    "end",
+  ];
+  const operand = fc.record({
+    shape: fc.oneof(
+      arbitraryShape(0, 3, 4),
+      fc.array(fc.nat({ max: 2 }), { maxLength: 2 }) as fc.Arbitrary<Shape>,
+    ),
+    data: fc.array(fc.oneof(fc.integer({ min: -3, max: 5 }), fc.double()), {
+      minLength: 64,
+      maxLength: 64,
+    }),
+    type: fc.constantFrom("float32", "int64", "bool"),
+    kind: fc.constantFrom("const", "const", "input", "absent"),
+  });
+
+  it("are imported or refused with a place and a hint, and never fail otherwise", () => {
+    fc.assert(
+      fc.property(
+        fc.constantFrom(...rules.map(({ op }) => op)),
+        fc.array(operand, { maxLength: 5 }),
+        fc.dictionary(fc.constantFrom(...names), attribute, { maxKeys: 4 }),
+        fc.integer({ min: 6, max: 23 }),
+        (opType, operands, attributes, opset) => {
+          const inputs = operands.map(({ kind }, i) => (kind === "absent" ? "" : `v${i}`));
+          const free = operands.flatMap(({ kind, shape }, i) =>
+            kind === "input"
+              ? [[`v${i}`, shape.map((extent: number) => extent || 1)] as const]
+              : [],
+          );
+          const fixed = operands.flatMap(({ kind, shape, data, type }, i) =>
+            kind === "const"
+              ? [[`v${i}`, tensor(shape, data.slice(0, sizeOf(shape)), type as "int64")] as const]
+              : [],
+          );
+          const model = modelOf({
+            nodes: [node(opType, inputs, ["y"], attributes)],
+            inputs: Object.fromEntries(free),
+            constants: Object.fromEntries(fixed),
+            outputs: ["y"],
+            opset,
+          });
+          for (const { at, hint, message } of problemsOf(model)) {
+            expect(at).toMatch(/^y \((\w+)\)$/);
+            expect(hint).toMatch(/\.$/);
+            expect(message).toMatch(/^\S.*[^.]$/);
+          }
+        },
+      ),
+      { numRuns: 3000 },
+    );
+  });
+});

@@ -1,0 +1,105 @@
+import { expect, it } from "vitest";
+import { surveyModel } from "../../../src/onnx/index.ts";
+import { list, modelOf, node, tensor } from "./import-fixtures.ts";
+
+const weights = tensor([4, 2], [1, 2, 3, 4, 5, 6, 7, 8]);
+
+it("tells of every node what it becomes and what it costs", () => {
+  const model = modelOf({
+    nodes: [
+      node("Transpose", ["w"], ["wt"]),
+      node("Gemm", ["x", "wt", "b"], ["h"], { transB: 1 }, "fc"),
+      node("MatMul", ["x", "w"], ["again"]),
+      node("Conv", ["h", "k"], ["c"], {}, "conv"),
+      node("Relu", ["c"], ["r"]),
+      node("Max", ["h", "h", "again"], ["m"]),
+    ],
+    outputs: ["r", "m"],
+    constants: { w: weights, b: tensor([2], [0, 0]), k: tensor([9], [1, 2, 3, 4, 5, 6, 7, 8, 9]) },
+  });
+  const common = { domain: "", opset: 13 };
+  expect(surveyModel(model)).toEqual([
+    {
+      ...common,
+      name: "wt",
+      opType: "Transpose",
+      outputs: [{ name: "wt", shape: [2, 4], dtype: "float" }],
+      status: "folded",
+      kernel: [],
+      parameters: 0,
+      macs: 0,
+    },
+    {
+      ...common,
+      name: "fc",
+      opType: "Gemm",
+      outputs: [{ name: "h", shape: [1, 2], dtype: "float" }],
+      status: "supported",
+      kernel: ["gemm"],
+      parameters: 10,
+      macs: 8,
+    },
+    {
+      ...common,
+      name: "again",
+      opType: "MatMul",
+      outputs: [{ name: "again", shape: [1, 2], dtype: "float" }],
+      status: "supported",
+      kernel: ["matmul"],
+      parameters: 8,
+      macs: 8,
+    },
+    {
+      ...common,
+      name: "conv",
+      opType: "Conv",
+      outputs: [{ name: "c" }],
+      status: "unsupported",
+      kernel: [],
+      reason: expect.stringContaining("streaming architecture"),
+      hint: expect.stringContaining("dense layers"),
+      parameters: 9,
+      macs: 0,
+    },
+    {
+      ...common,
+      name: "r",
+      opType: "Relu",
+      outputs: [{ name: "r" }],
+      status: "supported",
+      kernel: [],
+      parameters: 0,
+      macs: 0,
+    },
+    {
+      ...common,
+      name: "m",
+      opType: "Max",
+      outputs: [{ name: "m", shape: [1, 2], dtype: "float" }],
+      status: "supported",
+      kernel: ["max", "max"],
+      parameters: 0,
+      macs: 0,
+    },
+  ]);
+});
+
+it("goes on behind an unsupported node where the file notes the shape", () => {
+  const model = modelOf({
+    nodes: [
+      node("Conv", ["x", "w"], ["c"]),
+      node("Reshape", ["c", "shape"], ["flat"]),
+      node("MatMul", ["flat", "w"], ["y"]),
+    ],
+    outputs: ["y"],
+    constants: { w: weights, shape: list(0, -1) },
+    valueInfo: [{ name: "c", shape: ["N", 2, 2], elementType: "float32" }],
+  });
+  const reports = surveyModel(model);
+  expect(reports.map(({ status, macs }) => [status, macs])).toEqual([
+    ["unsupported", 0],
+    ["supported", 0],
+    ["supported", 8],
+  ]);
+  expect(reports[2].outputs[0].shape).toEqual([1, 2]);
+});
