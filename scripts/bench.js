@@ -1,0 +1,266 @@
+// Measures what the project promises to be fast, and prints ratios against published figures of peers.
+// Times are CPU seconds, so that a busy machine matters less; still, compare ratios and not numbers.
+//
+//   npm run bench            compile, emulator, Verilator model
+//   npm run bench -- --synth also synthesis with Yosys (minutes)
+//
+// Workloads: the folder named by N2F_WORKLOADS, or `shared/workloads` beside the clone; without it the
+// examples of the project are measured, for which there are no peers' figures.
+import { spawnSync } from "node:child_process";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+
+const root = fileURLToPath(new URL("..", import.meta.url));
+const workloads = process.env.N2F_WORKLOADS ?? join(root, "..", "shared", "workloads");
+const work = mkdtempSync(join(tmpdir(), "nn2fpga-bench-"));
+
+/** Figures of other converters on the same files (one busy machine, CPU seconds). */
+const peers = {
+  da4ml: { compile: 2.3, interpreter: 57_600, verilatorBuild: 367, verilatorRate: 71_000 },
+  hls4ml: { rate: 16_300 },
+  da4mlLuts: {
+    w2_16_4: 2068,
+    w2_16_6: 3177,
+    w2_16_8: 4147,
+    w2_32_4: 7817,
+    w2_32_6: 11529,
+    w2_32_8: 15718,
+  },
+};
+
+const rows = [];
+const row = (what, measured, peer, ratio) => {
+  rows.push([what, measured, peer, ratio]);
+  process.stdout.write(
+    `${what.padEnd(44)} ${measured.padStart(22)}  ${peer.padEnd(26)} ${ratio}\n`,
+  );
+};
+
+/** Runs a shell command; gives its output and the CPU seconds of it and all its children. */
+function cpuOf(command, env = {}) {
+  const script = `${command}\nstatus=$?\ntimes >&2\nexit $status`;
+  const result = spawnSync("bash", ["-c", script], {
+    encoding: "utf8",
+    env: { ...process.env, ...env },
+    maxBuffer: 1 << 28,
+  });
+  if (result.status !== 0) throw new Error(`${command} failed:\n${result.stderr}`);
+  const children = result.stderr.trim().split("\n").at(-1) ?? "";
+  const seconds = [...children.matchAll(/(\d+)m([\d.]+)s/g)].reduce(
+    (sum, [, minutes, rest]) => sum + Number(minutes) * 60 + Number(rest),
+    0,
+  );
+  return { seconds, out: result.stdout };
+}
+
+/** Runs JavaScript against the built package; what it prints as JSON. */
+function inNode(code) {
+  const result = spawnSync(process.execPath, ["--input-type=module", "-e", code], {
+    encoding: "utf8",
+    cwd: root,
+  });
+  if (result.status !== 0) throw new Error(result.stderr);
+  return JSON.parse(result.stdout);
+}
+
+const dist = (path) => JSON.stringify(new URL(`../dist/${path}`, import.meta.url).href);
+
+function compileModel(model, name, ...flags) {
+  const folder = join(work, `${name}.n2f`);
+  const argv = ["compile", model, "-o", folder, "--json", ...flags];
+  const code = `import { main } from ${dist("cli/main.js")};
+    const write = process.stdout.write.bind(process.stdout);
+    process.stdout.write = () => true;
+    const before = process.cpuUsage();
+    const status = await main(${JSON.stringify(argv)});
+    const { user, system } = process.cpuUsage();
+    if (status !== 0) process.exit(status);
+    write(JSON.stringify({ seconds: (user + system) / 1e6, mainSeconds: (user - before.user) / 1e6, maxRssMb: process.resourceUsage().maxRSS / 1024 }));`;
+  return { folder, ...inNode(code) };
+}
+
+function emulatorRate(folder, count) {
+  const code = `import { readBundle, packetBytes } from ${dist("artifact/index.js")};
+    import { openDevice } from ${dist("runtime/index.js")};
+    import { Random } from ${dist("base/index.js")};
+    const bundle = readBundle(${JSON.stringify(folder)});
+    const device = openDevice("emulator", { threads: 0 });
+    const kernel = await device.load(bundle);
+    const bytes = new Uint8Array(packetBytes(bundle.manifest.inputs) * ${count});
+    const random = new Random(1);
+    for (let i = 0; i < bytes.length; i++) bytes[i] = random.below(256);
+    for (let i = 0; i < 20; i++) await kernel.run(bytes, ${count});
+    const before = process.cpuUsage();
+    let runs = 0;
+    do { await kernel.run(bytes, ${count}); runs++; } while (process.cpuUsage(before).user < 2e6);
+    const { user, system } = process.cpuUsage(before);
+    console.log(JSON.stringify({ rate: (runs * ${count}) / ((user + system) / 1e6) }));`;
+  return inNode(code).rate;
+}
+
+/** A Node script that loads a bundle on the device rtl and runs some inferences. */
+function rtlScript(folder, count) {
+  return `import { readBundle, packetBytes } from ${dist("artifact/index.js")};
+    import { openDevice } from ${dist("runtime/index.js")};
+    const bundle = readBundle(${JSON.stringify(folder)});
+    const kernel = await openDevice("rtl").load(bundle);
+    if (${count} > 0) await kernel.run(new Uint8Array(packetBytes(bundle.manifest.inputs) * ${count}).map((_, i) => (i * 2654435761) >>> 24), ${count});
+    await kernel.close();`;
+}
+
+function verilator(name, folder) {
+  const cache = join(work, "cache");
+  const run = (count) =>
+    cpuOf(`${process.execPath} --input-type=module -e '${rtlScript(folder, count)}'`, {
+      N2F_CACHE: cache,
+    }).seconds;
+  const build = run(0);
+  const idle = run(1);
+  const count = 400_000;
+  const rate = count / (run(count) - idle);
+  row(
+    `${name}: Verilator model, build`,
+    `${build.toFixed(1)} CPU s`,
+    `da4ml ${peers.da4ml.verilatorBuild} s`,
+    `${(build / peers.da4ml.verilatorBuild).toFixed(3)} of it`,
+  );
+  row(
+    `${name}: Verilator model, run`,
+    `${Math.round(rate / 1000)} k inf/CPU s`,
+    `da4ml ${peers.da4ml.verilatorRate / 1000} k/s`,
+    `${(rate / peers.da4ml.verilatorRate).toFixed(2)} times`,
+  );
+}
+
+/** Look-up tables by the recipe that keeps adders whole. */
+function synthesize(folder) {
+  const { top, sources } = JSON.parse(readFileSync(join(folder, "manifest.json"), "utf8")).kernel;
+  const script = `read_verilog -sv -defer ${sources.join(" ")}; hierarchy -top ${top}; proc; opt_expr; opt_clean; alumacc; flatten; synth_xilinx -family xcup -flatten -noiopad -noclkbuf -top ${top}; tee -o stat.txt stat`;
+  const result = spawnSync("yosys", ["-q", "-p", script], {
+    cwd: join(folder, "rtl"),
+    encoding: "utf8",
+  });
+  if (result.status !== 0) throw new Error(result.stderr.slice(-2000));
+  const count = (pattern) =>
+    [...readFileSync(join(folder, "rtl", "stat.txt"), "utf8").matchAll(pattern)].reduce(
+      (sum, match) => sum + Number(match[1]),
+      0,
+    );
+  return {
+    lut: count(/LUT\d\s+(\d+)/g),
+    ff: count(/FD\w+\s+(\d+)/g),
+    dsp: count(/DSP48\w*\s+(\d+)/g),
+    bram36: count(/RAMB36\w*\s+(\d+)/g) + count(/RAMB18\w*\s+(\d+)/g) / 2,
+  };
+}
+
+try {
+  row("what", "measured", "peer", "ratio");
+  if (!existsSync(workloads)) {
+    process.stdout.write(`no workloads at ${workloads}: measuring the examples alone\n`);
+    for (const name of readdirSync(join(root, "examples")).filter((entry) => /^\d/.test(entry))) {
+      const { folder, seconds, maxRssMb } = compileModel(
+        join(root, "examples", name, "model.onnx"),
+        name,
+      );
+      row(`${name}: compile`, `${seconds.toFixed(2)} CPU s`, "", `${Math.round(maxRssMb)} MB`);
+      row(
+        `${name}: emulator`,
+        `${Math.round(emulatorRate(folder, 4096) / 1000)} k inf/CPU s`,
+        "",
+        "",
+      );
+    }
+  } else {
+    const model = join(workloads, "w1_float.onnx");
+    const w1 = compileModel(model, "w1");
+    row(
+      "w1 (16 bits): compile",
+      `${w1.seconds.toFixed(2)} CPU s`,
+      `da4ml ${peers.da4ml.compile} s`,
+      `${(w1.seconds / peers.da4ml.compile).toFixed(2)} of it, ${Math.round(w1.maxRssMb)} MB`,
+    );
+    const exact = compileModel(
+      model,
+      "w1_8bit",
+      "--config",
+      join(root, "scripts", "bench-w1.yaml"),
+    );
+    row(
+      "w1 (8 bits, as the peers): compile",
+      `${exact.seconds.toFixed(2)} CPU s`,
+      `da4ml ${peers.da4ml.compile} s`,
+      `${(exact.seconds / peers.da4ml.compile).toFixed(2)} of it`,
+    );
+    for (const [name, { folder }] of Object.entries({ "w1 (16 bits)": w1, "w1 (8 bits)": exact })) {
+      const rate = emulatorRate(folder, 4096);
+      row(
+        `${name}: emulator, one thread`,
+        `${Math.round(rate / 1000)} k inf/CPU s`,
+        `hls4ml ${peers.hls4ml.rate / 1000} k/s`,
+        `${(rate / peers.hls4ml.rate).toFixed(1)} times`,
+      );
+      row(
+        "",
+        "",
+        `da4ml ${peers.da4ml.interpreter / 1000} k/s`,
+        `${(rate / peers.da4ml.interpreter).toFixed(1)} times`,
+      );
+    }
+    const facile = compileModel(join(root, "examples", "02-facile", "model.onnx"), "facile");
+    row(
+      "FACILE (16 bits): emulator, one thread",
+      `${(emulatorRate(facile.folder, 16_000) / 1e6).toFixed(2)} M rows/CPU s`,
+      "",
+      "",
+    );
+    verilator("w1 (8 bits)", exact.folder);
+    const sizes = [16, 32, 64].map((n) => {
+      const { seconds } = compileModel(
+        join(workloads, `w2_${n}_6.onnx`),
+        `w2_${n}`,
+        "--precision",
+        "fixed<8,8>",
+        "--output-precision",
+        "exact",
+      );
+      row(`w2_${n}_6: compile`, `${seconds.toFixed(2)} CPU s`, "", "");
+      return { weights: n * n, seconds };
+    });
+    const [first, , last] = sizes;
+    const growth = last.seconds / first.seconds;
+    const allowed =
+      (last.weights * Math.log2(last.weights)) / (first.weights * Math.log2(first.weights));
+    row(
+      "w2_16_6 to w2_64_6: growth",
+      `${growth.toFixed(1)} times`,
+      `n log n: ${allowed.toFixed(1)} times`,
+      growth <= allowed ? "within" : "ABOVE",
+    );
+    if (process.argv.includes("--synth")) {
+      for (const [name, luts] of Object.entries(peers.da4mlLuts)) {
+        const { folder } = compileModel(
+          join(workloads, `${name}.onnx`),
+          name,
+          "--precision",
+          "fixed<8,8>",
+          "--output-precision",
+          "exact",
+        );
+        const { lut } = synthesize(folder);
+        const estimated = JSON.parse(readFileSync(join(folder, "manifest.json"), "utf8")).kernel
+          .resources.lut;
+        row(
+          `${name}: LUT by Yosys`,
+          String(lut),
+          `da4ml ${luts}`,
+          `${(lut / luts).toFixed(3)} of it; estimated ${estimated}`,
+        );
+      }
+    }
+  }
+} finally {
+  rmSync(work, { recursive: true, force: true });
+}
