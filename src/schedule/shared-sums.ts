@@ -24,6 +24,8 @@ export interface SumPlan {
 
 /** Digits of one output, at most, that are searched for pairs together: the search is quadratic in them. */
 const blockDigits = 256;
+/** Variables of one block: what a pair's key has room for. */
+const blockVariables = 4096;
 
 /**
  * Finds sums that are needed more than once: every weight is written in canonical signed digits, so each
@@ -47,7 +49,7 @@ export function planSharedSums(weights: readonly (readonly bigint[])[], inputs: 
     0,
   );
   const blocks = Math.max(1, Math.ceil(longest / blockDigits));
-  const blockInputs = Math.ceil(inputs / blocks);
+  const blockInputs = Math.min(Math.ceil(inputs / blocks), blockVariables / 2);
   const shared: SharedSum[] = [];
   const outputs: VariableTerm[][] = weights.map(() => []);
   for (let first = 0; first < inputs; first += blockInputs) {
@@ -55,88 +57,116 @@ export function planSharedSums(weights: readonly (readonly bigint[])[], inputs: 
     const rows = digits.map((row) => {
       const terms = new Row();
       for (let input = first; input < last; input++) {
-        for (const { shift, sign } of row[input]) terms.add(input, shift, sign);
+        for (const { shift, sign } of row[input]) terms.add(input - first, shift, sign);
       }
       return terms;
     });
-    new PairSearch(rows, inputs, shared).run();
+    const search = new PairSearch(rows, last - first);
+    search.run();
+    // Variables of the block are its inputs, then its sums; those of the plan all inputs, then all sums.
+    const before = shared.length;
+    const global = (local: number) =>
+      local < last - first ? local + first : inputs + before + local - (last - first);
+    for (const { a, b, shift, sign } of search.shared) {
+      shared.push({ a: global(a), b: global(b), shift, sign });
+    }
     rows.forEach((row, i) => {
-      outputs[i].push(...row.terms());
+      for (let k = 0; k < row.length; k++) {
+        const { variable, shift, sign } = row.term(k);
+        outputs[i].push({ variable: global(variable), shift, sign });
+      }
     });
   }
   return { shared, outputs };
 }
 
-/** The terms of one output. A variable occurs at most once with each shift. */
+/** The terms of one output, in no order. A variable occurs at most once with each shift. */
 class Row {
-  /** variable -> shift -> sign */
-  readonly variables = new Map<number, Map<number, 1 | -1>>();
+  readonly variables: number[] = [];
+  readonly shifts: number[] = [];
+  readonly signs: (1 | -1)[] = [];
+
+  get length(): number {
+    return this.variables.length;
+  }
+
+  term(at: number): VariableTerm {
+    return { variable: this.variables[at], shift: this.shifts[at], sign: this.signs[at] };
+  }
 
   add(variable: number, shift: number, sign: 1 | -1): void {
-    let shifts = this.variables.get(variable);
-    if (shifts === undefined) {
-      shifts = new Map();
-      this.variables.set(variable, shifts);
-    }
-    shifts.set(shift, sign);
+    this.variables.push(variable);
+    this.shifts.push(shift);
+    this.signs.push(sign);
   }
 
+  /** Takes a term out; the last one comes to its place. */
   remove(variable: number, shift: number): void {
-    const shifts = this.variables.get(variable);
-    shifts?.delete(shift);
-    if (shifts?.size === 0) this.variables.delete(variable);
+    let at = 0;
+    while (this.variables[at] !== variable || this.shifts[at] !== shift) at++;
+    this.variables[at] = this.variables[this.length - 1];
+    this.shifts[at] = this.shifts[this.length - 1];
+    this.signs[at] = this.signs[this.length - 1];
+    this.variables.pop();
+    this.shifts.pop();
+    this.signs.pop();
   }
 
-  *terms(): Generator<VariableTerm> {
-    for (const [variable, shifts] of this.variables) {
-      for (const [shift, sign] of shifts) yield { variable, shift, sign };
+  /** The sign of each shift with which a variable occurs. */
+  occurrences(variable: number): Map<number, 1 | -1> {
+    const found = new Map<number, 1 | -1>();
+    for (let at = 0; at < this.length; at++) {
+      if (this.variables[at] === variable) found.set(this.shifts[at], this.signs[at]);
     }
+    return found;
   }
 }
 
-const shiftRange = 256;
-const variableRange = 2 ** 20;
+/** Shifts of two terms differ by less than this; weights have at most 53 bits. */
+const shiftReach = 64;
 
-/** A pair of terms up to a common shift and sign, as one number: variables a <= b, b's relative shift and sign. */
-function pairKey(a: VariableTerm, b: VariableTerm): number {
-  const swap = a.variable > b.variable || (a.variable === b.variable && a.shift > b.shift);
-  const [first, second] = swap ? [b, a] : [a, b];
-  const relative = second.shift - first.shift + shiftRange / 2;
-  const sign = first.sign === second.sign ? 0 : 1;
-  return ((first.variable * variableRange + second.variable) * shiftRange + relative) * 2 + sign;
+/**
+ * A pair of terms up to a common shift and sign, as one 32-bit number (which a hash table takes quickly):
+ * variables a <= b, the shift of b against a, and whether their signs differ.
+ */
+function pairKey(va: number, sa: number, ga: number, vb: number, sb: number, gb: number): number {
+  const swap = va > vb || (va === vb && sa > sb);
+  const relative = (swap ? sa - sb : sb - sa) + shiftReach;
+  const variables = swap ? vb * blockVariables + va : va * blockVariables + vb;
+  return (variables << 8) | (relative << 1) | (ga === gb ? 0 : 1);
 }
 
 function readPair(key: number): SharedSum {
-  const sign = key % 2 === 0 ? 1 : -1;
-  const rest = Math.floor(key / 2);
-  const shift = (rest % shiftRange) - shiftRange / 2;
-  const variables = Math.floor(rest / shiftRange);
-  return { a: Math.floor(variables / variableRange), b: variables % variableRange, shift, sign };
+  const variables = key >>> 8;
+  return {
+    a: Math.floor(variables / blockVariables),
+    b: variables % blockVariables,
+    shift: ((key >> 1) & 127) - shiftReach,
+    sign: key & 1 ? -1 : 1,
+  };
 }
 
 class PairSearch {
+  readonly shared: SharedSum[] = [];
   readonly #rows: readonly Row[];
   readonly #inputs: number;
-  readonly #shared: SharedSum[];
   readonly #counts = new Map<number, number>();
   /** Keys by count; entries may be out of date and are checked when they come up. */
   readonly #buckets: number[][] = [];
   /** Rows in which a variable occurs (or has occurred). */
   readonly #rowsOf = new Map<number, Set<Row>>();
 
-  constructor(rows: readonly Row[], inputs: number, shared: SharedSum[]) {
+  constructor(rows: readonly Row[], inputs: number) {
     this.#rows = rows;
     this.#inputs = inputs;
-    this.#shared = shared;
   }
 
   run(): void {
     for (const row of this.#rows) {
-      const terms = [...row.terms()];
-      terms.forEach((term, i) => {
-        this.#note(term.variable, row);
-        for (let k = 0; k < i; k++) this.#count(pairKey(terms[k], term), 1);
-      });
+      for (let at = 0; at < row.length; at++) {
+        this.#note(row.variables[at], row);
+        this.#countPairs(row, row.variables[at], row.shifts[at], row.signs[at], 1, at);
+      }
     }
     for (const [key, count] of this.#counts) this.#file(key, count);
     for (let count = this.#buckets.length - 1; count >= 2; count--) {
@@ -151,6 +181,7 @@ class PairSearch {
           break;
         }
       }
+      if (count < this.#buckets.length) this.#buckets.length = count;
     }
   }
 
@@ -160,8 +191,23 @@ class PairSearch {
     else rows.add(row);
   }
 
-  #count(key: number, by: 1 | -1): void {
-    this.#counts.set(key, (this.#counts.get(key) ?? 0) + by);
+  /** Adds to the counts of all pairs of a term with the first `until` terms of a row. */
+  #countPairs(
+    row: Row,
+    variable: number,
+    shift: number,
+    sign: number,
+    by: 1 | -1,
+    until: number,
+  ): void {
+    const { variables, shifts, signs } = row;
+    for (let at = 0; at < until; at++) {
+      const key = pairKey(variables[at], shifts[at], signs[at], variable, shift, sign);
+      const count = (this.#counts.get(key) ?? 0) + by;
+      if (count === 0) this.#counts.delete(key);
+      else this.#counts.set(key, count);
+      if (by === 1 && this.shared.length > 0) this.#file(key, count);
+    }
   }
 
   #file(key: number, count: number): void {
@@ -174,47 +220,28 @@ class PairSearch {
     bucket.push(key);
   }
 
-  /** Makes a pair a variable wherever it occurs at least twice without overlap. */
+  /** Makes a pair a variable wherever it occurs, where that is at least twice without overlap. */
   #share(key: number): void {
     const pair = readPair(key);
     const places = this.#places(pair);
-    if (places.length < 2) {
-      this.#counts.set(key, places.length);
+    const made = this.#inputs + this.shared.length;
+    if (places.length < 2 || made >= blockVariables) {
+      this.#counts.set(key, Math.min(places.length, 1));
       return;
     }
-    const made = this.#inputs + this.#shared.length;
-    this.#shared.push(pair);
-    const touched = new Set<number>();
+    this.shared.push(pair);
     for (const { row, shift, sign } of places) {
-      this.#take(row, { variable: pair.a, shift, sign }, touched);
-      this.#take(
-        row,
-        { variable: pair.b, shift: shift + pair.shift, sign: (sign * pair.sign) as 1 | -1 },
-        touched,
-      );
-      const term: VariableTerm = { variable: made, shift, sign };
-      for (const other of row.terms()) {
-        const grown = pairKey(other, term);
-        this.#count(grown, 1);
-        touched.add(grown);
-      }
+      this.#take(row, pair.a, shift, sign);
+      this.#take(row, pair.b, shift + pair.shift, sign * pair.sign);
+      this.#countPairs(row, made, shift, sign, 1, row.length);
       row.add(made, shift, sign);
       this.#note(made, row);
     }
-    for (const changed of touched) {
-      const count = this.#counts.get(changed) ?? 0;
-      if (count === 0) this.#counts.delete(changed);
-      else this.#file(changed, count);
-    }
   }
 
-  #take(row: Row, term: VariableTerm, touched: Set<number>): void {
-    row.remove(term.variable, term.shift);
-    for (const other of row.terms()) {
-      const shrunk = pairKey(other, term);
-      this.#count(shrunk, -1);
-      touched.add(shrunk);
-    }
+  #take(row: Row, variable: number, shift: number, sign: number): void {
+    row.remove(variable, shift);
+    this.#countPairs(row, variable, shift, sign, -1, row.length);
   }
 
   /** Where a pair occurs: the rows, with shift and sign of its first term; no term is used twice. */
@@ -223,8 +250,9 @@ class PairSearch {
     const [few, many] = [this.#rowsOf.get(a), this.#rowsOf.get(b)];
     for (const row of few ?? []) {
       if (!many?.has(row)) continue;
-      const [first, second] = [row.variables.get(a), row.variables.get(b)];
-      if (first === undefined || second === undefined) continue;
+      const first = row.occurrences(a);
+      const second = a === b ? first : row.occurrences(b);
+      if (first.size === 0 || second.size === 0) continue;
       const used = new Set<number>();
       for (const [at, leading] of [...first].sort((x, y) => x[0] - y[0])) {
         const following = second.get(at + shift);
