@@ -1,5 +1,6 @@
-import { type ChildProcess, spawn } from "node:child_process";
+import { spawn } from "node:child_process";
 import { fail } from "../base/index.ts";
+import { killGroup, watchChild } from "./children.ts";
 
 export interface RunOptions {
   readonly cwd?: string;
@@ -9,16 +10,6 @@ export interface RunOptions {
 
 const defaultTimeoutMs = 30 * 60_000;
 const keptLines = 30;
-
-/** Ends a program and all that it has started. */
-export function killGroup(child: ChildProcess): void {
-  if (child.pid === undefined) return;
-  try {
-    process.kill(-child.pid, "SIGKILL");
-  } catch {
-    child.kill("SIGKILL");
-  }
-}
 
 /**
  * Runs a program to its end and gives what it printed.
@@ -38,6 +29,7 @@ export function runTool(
       stdio: ["ignore", "pipe", "pipe"],
       detached: true,
     });
+    watchChild(child);
     let out = "";
     let all = "";
     let timedOut = false;
