@@ -1,6 +1,7 @@
 import {
   type Bundle,
   bundlePaths,
+  type Manifest,
   packetBytes,
   type Timing,
   WeightsReader,
@@ -59,8 +60,18 @@ export interface VerifyReport {
 const oracleBudget = 4_000_000;
 /** Vectors for the second simulator, which interprets: as many as its time allows, and 24 at most. */
 const icarusVectors = 24;
-/** Look-up tables times cycles that it is given. */
-const icarusBudget = 4_000_000;
+/** Look-up tables times cycles that it is given: some ten seconds. */
+const icarusBudget = 30_000_000;
+
+/** How many vectors the second simulator can do of a design in its time; none of a very large one. */
+function affordableVectors({ resources, predicted }: Manifest["kernel"]): number {
+  // Each vector runs twice, and twice the latency passes before the first comes out.
+  const cycles = Math.floor(icarusBudget / (resources.lut + resources.ff));
+  const vectors = Math.floor(
+    (cycles / 2 - predicted.latencyCycles) / predicted.intervalCycles / 1.5,
+  );
+  return Math.min(icarusVectors, vectors);
+}
 
 /**
  * Compares all back ends that are at hand with the emulator, bit for bit, and the cycles with the
@@ -87,12 +98,12 @@ export async function verifyBundle(input: VerifyInput): Promise<VerifyReport> {
   onProgress(`RTL: ${vectors.count} vectors with random stalls`);
   const rtl = await simulate(input.rtl, vectors.count);
   onProgress("second simulator");
-  const { resources, predicted } = kernel;
-  const affordable = Math.floor(icarusBudget / (resources.lut * predicted.intervalCycles));
-  const icarus = await simulate(
-    input.icarus,
-    Math.min(icarusVectors, vectors.count, Math.max(2, affordable)),
-  );
+  const affordable = Math.min(affordableVectors(kernel), vectors.count);
+  const second: Backend<SimulatedKernel> =
+    affordable >= 3
+      ? input.icarus
+      : { skipped: "the design is too large for a simulator that interprets" };
+  const icarus = await simulate(second, affordable);
 
   onProgress("float network");
   const first = golden.length / packetBytes(inputs);
@@ -112,7 +123,7 @@ export async function verifyBundle(input: VerifyInput): Promise<VerifyReport> {
         });
 
   const skipped = Object.fromEntries(
-    Object.entries({ rtl: input.rtl, icarus: input.icarus, float: input.reference }).flatMap(
+    Object.entries({ rtl: input.rtl, icarus: second, float: input.reference }).flatMap(
       ([name, backend]) => ("skipped" in backend ? [[name, backend.skipped]] : []),
     ),
   );
