@@ -12,7 +12,7 @@ import {
   WeightsWriter,
   writeBundle,
 } from "./artifact/index.ts";
-import { fail } from "./base/index.ts";
+import { fail, Nn2fpgaError } from "./base/index.ts";
 import type { CompileConfig } from "./config/index.ts";
 import type { Design } from "./design/index.ts";
 import { emitEmulator } from "./emit/emulator/index.ts";
@@ -318,12 +318,28 @@ function chooseWidths(
   if (!config.mayWiden) return { ...asked, warnings: [told] };
   for (let widthBits = 18; widthBits <= 24; widthBits += 2) {
     onProgress(`quantizing to ${widthBits} bits`);
-    const wider = attempt({ ...config.quantize, default: { kind: "width", widthBits } });
+    const wider = unlessTooWide(() =>
+      attempt({ ...config.quantize, default: { kind: "width", widthBits } }),
+    );
+    if (wider === undefined) break;
     if (!agrees(wider)) continue;
     const warning = `with 16 bits ${told}, with ${widthBits} bits for ${share(wider)}: ${widthBits} were taken; --precision 16 keeps to 16`;
     return { ...wider, warnings: [warning] };
   }
-  return { ...asked, warnings: [`${told}, and up to 24 bits do not bring it to 99 %`] };
+  return { ...asked, warnings: [`${told}, and no more bits (up to 24) bring it to 99 %`] };
+}
+
+/** Nothing where accumulators would need more bits than there are: who asked for no width is not to blame. */
+function unlessTooWide<T>(step: () => T): T | undefined {
+  try {
+    return step();
+  } catch (error) {
+    const isTooWide =
+      error instanceof Nn2fpgaError &&
+      error.problems.every(({ code }) => code === "N2F_FORMAT_RANGE");
+    if (isTooWide) return undefined;
+    throw error;
+  }
 }
 
 function floatError(

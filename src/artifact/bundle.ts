@@ -10,7 +10,7 @@ import {
   writeFileSync,
 } from "node:fs";
 import { dirname, join, resolve, sep } from "node:path";
-import { fail, Nn2fpgaError } from "../base/index.ts";
+import { assert, fail, Nn2fpgaError } from "../base/index.ts";
 import { checkManifest } from "./check-manifest.ts";
 import { bundlePaths, type Manifest } from "./manifest.ts";
 
@@ -38,6 +38,12 @@ const again = "Compile the model again.";
  * @throws N2F_FILE_WRITE where the place holds something else, or cannot be written
  */
 export function writeBundle(folder: string, { manifest, files }: BundleContent): void {
+  for (const path of files.keys()) {
+    assert(
+      isBundlePath(path) && path !== bundlePaths.manifest,
+      `"${path}" is no path for a bundle`,
+    );
+  }
   const place = resolve(folder);
   const isReplacing = checkPlace(place, folder);
   const suffix = randomBytes(6).toString("hex");
@@ -61,9 +67,16 @@ export function writeBundle(folder: string, { manifest, files }: BundleContent):
       cause,
     });
   } finally {
-    rmSync(fresh, { recursive: true, force: true });
-    rmSync(old, { recursive: true, force: true });
+    // `force` does not forgive a path that leads through a file.
+    for (const path of [fresh, old]) {
+      if (existsSync(path)) rmSync(path, { recursive: true, force: true });
+    }
   }
+}
+
+/** Letters, digits and `_.-` between single slashes: inside the bundle, whatever the platform. */
+function isBundlePath(path: string): boolean {
+  return /^[A-Za-z0-9_][A-Za-z0-9_.-]*(\/[A-Za-z0-9_][A-Za-z0-9_.-]*)*$/.test(path);
 }
 
 /** Whether something stands at the place that a new bundle replaces. */

@@ -1,10 +1,16 @@
 import { readFileSync } from "node:fs";
 import { Ajv } from "ajv";
 import { fail, Nn2fpgaError, type Problem } from "../base/index.ts";
-import { containerBytes } from "../fixed/index.ts";
+import { containerBytes, maxWidthBits } from "../fixed/index.ts";
 import { sizeOf } from "../tensor/index.ts";
 import { packagePath } from "../tools/index.ts";
-import { type Manifest, manifestVersion, type PortTensor, packetBytes } from "./manifest.ts";
+import {
+  bundlePaths,
+  type Manifest,
+  manifestVersion,
+  type PortTensor,
+  packetBytes,
+} from "./manifest.ts";
 
 let validator: ReturnType<Ajv["compile"]> | undefined;
 
@@ -49,6 +55,7 @@ export function checkManifest(text: string, path: string): Manifest {
   const manifest = content as Manifest;
   checkPorts(manifest.inputs, manifest.kernel.inputStream, (message) => wrong(message));
   checkPorts(manifest.outputs, manifest.kernel.outputStream, (message) => wrong(message));
+  checkSources(manifest, (message) => wrong(message));
   return manifest;
 }
 
@@ -58,8 +65,14 @@ function checkPorts(
   wrong: (message: string) => never,
 ): void {
   let offset = 0;
+  const names = new Set<string>();
   for (const port of ports) {
     const { format, elementBytes, container } = port;
+    if (names.has(port.name)) wrong(`two tensors of one direction have the name ${port.name}`);
+    names.add(port.name);
+    if (format.width > (format.signed ? maxWidthBits : maxWidthBits - 1)) {
+      wrong(`tensor ${port.name} has an unsigned format of ${format.width} bits`);
+    }
     if (
       containerBytes(format) !== elementBytes ||
       container !== `${format.signed ? "" : "U"}INT${elementBytes * 8}`
@@ -77,5 +90,18 @@ function checkPorts(
     wrong(
       `${stream.beats} beats of ${stream.beatBytes} bytes do not hold a packet of ${packetBytes(ports)}`,
     );
+  }
+  if ((stream.beats - 1) * stream.beatBytes >= packetBytes(ports)) {
+    wrong(
+      `a packet of ${packetBytes(ports)} bytes leaves some of ${stream.beats} beats of ${stream.beatBytes} bytes empty`,
+    );
+  }
+}
+
+/** The Verilog that a simulator will be told to read is there, the top's own file with it. */
+function checkSources({ kernel, files }: Manifest, wrong: (message: string) => never): void {
+  for (const source of [...kernel.sources, `${kernel.top}.sv`]) {
+    if (Object.hasOwn(files, `${bundlePaths.rtl}/${source}`)) continue;
+    wrong(`${bundlePaths.rtl}/${source} is needed and not among the bundle's files`);
   }
 }

@@ -101,7 +101,9 @@ function printReport(output: Output, report: FullReport): void {
         "error",
         `${short(float.maxAbsError)} at most, ${short(float.meanAbsError)} on average, SQNR ${decibel(float.sqnrDb)}`,
       ],
-      ["argmax agreement", `${percent(float.argmaxAgreement)} of ${float.samples} samples`],
+      ...(float.argmaxAgreement === null
+        ? []
+        : [["argmax agreement", argmaxText(float.argmaxAgreement, float.samples)] as const]),
     ]);
     if (float.layers.length > 0) {
       output.line();
@@ -128,6 +130,10 @@ function printReport(output: Output, report: FullReport): void {
   output.line(
     report.ok ? "all that ran agrees in every bit and every cycle" : "THE BACK ENDS DIFFER",
   );
+}
+
+function argmaxText(share: number, samples: number): string {
+  return `${percent(share)} of ${samples} samples`;
 }
 
 function simulationRow(title: string, result: RtlComparison | undefined): string[][] {

@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
 import Handlebars from "handlebars";
+import { InternalError } from "../base/index.ts";
 import { packagePath } from "../tools/index.ts";
 
 const compiled = new Map<string, Handlebars.TemplateDelegate>();
@@ -7,7 +8,7 @@ const compiled = new Map<string, Handlebars.TemplateDelegate>();
 /**
  * Renders a template of `templates/`. Its first line is a comment that names the type of its view.
  *
- * @throws Error where the template reads what the view does not have
+ * @throws InternalError where the template reads what the view does not have
  */
 export function renderTemplate(name: string, view: object): string {
   let render = compiled.get(name);
@@ -17,7 +18,11 @@ export function renderTemplate(name: string, view: object): string {
     render = Handlebars.compile(text, options);
     compiled.set(name, render);
   }
-  return render(guard(view, "view"));
+  try {
+    return render(guard(view, "view"));
+  } catch (error) {
+    throw new InternalError(`templates/${name}: ${(error as Error).message}`);
+  }
 }
 
 /**

@@ -14,9 +14,9 @@ const inlineLimit = 16;
  * The text form of a graph, one value a line, which `parseGraph` reads back to the same graph:
  *
  *     graph "jet" {
- *       input "x": float[1,16] fixed<8,4> from "x" Input
- *       const "w": float[16,5] fixed<6,1> = blob i8 0 80 from "fc" Gemm
- *       "y": float[1,5] fixed<16,7> = matmul("x", "w") from "fc" Gemm
+ *       input "x": float[1,16] fixed<8,4> from "x" "Input"
+ *       const "w": float[16,5] fixed<6,1> = blob i8 0 80 from "fc" "Gemm"
+ *       "y": float[1,5] fixed<16,7> = matmul("x", "w") from "fc" "Gemm"
  *       output "logits" = "y"
  *     }
  */

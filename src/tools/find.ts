@@ -36,6 +36,13 @@ const specs = [
     install: "apt-get install iverilog",
   },
   {
+    name: "vvp",
+    versionArgs: ["-V"],
+    purpose: "runs what iverilog compiles",
+    without: "iverilog cannot be used.",
+    install: "apt-get install iverilog",
+  },
+  {
     name: "yosys",
     versionArgs: ["-V"],
     purpose: "synthesis, to check resource estimates",
@@ -58,6 +65,8 @@ export interface ToolReport {
 /** Where a program is on the PATH. */
 export function findTool(name: string): string | undefined {
   for (const folder of (process.env["PATH"] ?? "").split(delimiter)) {
+    // An empty entry would be the current folder, whose programs nobody meant.
+    if (folder === "") continue;
     const path = join(folder, name);
     try {
       accessSync(path, constants.X_OK);
@@ -76,15 +85,26 @@ export function requireTool(name: ToolName): string {
   const spec = specs.find((candidate) => candidate.name === name) as ToolSpec;
   return fail("N2F_TOOL_MISSING", `${name} is not on the PATH`, {
     at: name,
-    hint: `Install it (${spec.install}); it ${spec.purpose}.`,
+    hint: `Install it with \`${spec.install}\`; it ${spec.purpose}.`,
   });
 }
 
-/** The first line that a tool prints of its version. @throws N2F_TOOL_FAILED */
+/** Versions by path; a tool is asked once. */
+const versions = new Map<string, Promise<string>>();
+
+/** The first line that a tool prints of its version. @throws N2F_TOOL_MISSING, N2F_TOOL_FAILED */
 export async function toolVersion(name: ToolName): Promise<string> {
   const spec = specs.find((candidate) => candidate.name === name) as ToolSpec;
-  const text = await runTool(requireTool(name), spec.versionArgs, { timeoutMs: 20_000 });
-  return text.trim().split("\n")[0];
+  const path = requireTool(name);
+  let version = versions.get(path);
+  if (version === undefined) {
+    version = runTool(path, spec.versionArgs, { timeoutMs: 20_000 }).then(
+      (text) => text.trim().split("\n")[0],
+    );
+    versions.set(path, version);
+    version.catch(() => versions.delete(path));
+  }
+  return version;
 }
 
 /** Every tool: where it is and which, or what is lost without it. */

@@ -1,4 +1,5 @@
 export * from "./cache.ts";
+export { killGroup } from "./children.ts";
 export * from "./find.ts";
 export * from "./onnxruntime.ts";
 export * from "./package-path.ts";

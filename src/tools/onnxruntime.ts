@@ -1,6 +1,19 @@
 import { readFileSync } from "node:fs";
-import { fail } from "../base/index.ts";
-import { makeTensor, type Tensor } from "../tensor/index.ts";
+import type { onnx } from "onnx-proto";
+import { fail, InternalError, Nn2fpgaError } from "../base/index.ts";
+import {
+  byteCount,
+  dataTypeName,
+  decodeElements,
+  type ElementType,
+  elementTypes,
+  encodeElements,
+  exactNumber,
+  externalData,
+  type Int64,
+  makeTensor,
+  type Tensor,
+} from "../tensor/index.ts";
 
 /** The float network in ONNX Runtime: graph optimisations off, one thread. */
 export interface OnnxRuntimeSession {
@@ -50,6 +63,7 @@ export async function openOnnxRuntime(
         ? await ort.InferenceSession.create(modelPath, options)
         : await ort.InferenceSession.create(await withOutputs(modelPath, intermediates), options);
   } catch (cause) {
+    if (cause instanceof Nn2fpgaError) throw cause;
     return fail(
       "N2F_REFERENCE_FAILED",
       `ONNX Runtime cannot load the model: ${(cause as Error).message}`,
@@ -86,19 +100,51 @@ export async function openOnnxRuntime(
   };
 }
 
-/** The model's bytes with more of its values declared as outputs. */
+/**
+ * The model's bytes with more of its values declared as outputs. Data that lies beside the model comes
+ * inside: the runtime does not know where bytes in memory come from.
+ */
 async function withOutputs(modelPath: string, names: readonly string[]): Promise<Uint8Array> {
   const { onnx } = (await import("onnx-proto")).default;
   const model = onnx.ModelProto.decode(readFileSync(modelPath));
-  const graph = model.graph;
-  const made = new Set(graph?.node?.flatMap((node) => node.output ?? []));
-  const declared = new Set(graph?.output?.map(({ name }) => name));
-  const more = names
-    .filter((name) => made.has(name) && !declared.has(name))
-    .map((name) => ({ name }));
-  const output = [...(graph?.output ?? []), ...more];
-  const extended = { ...model, graph: { ...graph, output } };
-  return onnx.ModelProto.encode(onnx.ModelProto.fromObject(extended)).finish();
+  const { graph } = model;
+  if (!graph) return readFileSync(modelPath);
+  const made = new Set(graph.node?.flatMap((node) => node.output ?? []));
+  const declared = new Set(graph.output?.map(({ name }) => name));
+  const more = names.filter((name) => made.has(name) && !declared.has(name));
+  graph.output = [
+    ...(graph.output ?? []),
+    ...more.map((name) => onnx.ValueInfoProto.create({ name })),
+  ];
+  const fetch = externalData(modelPath);
+  for (const tensor of graph.initializer ?? []) {
+    if (tensor.dataLocation === onnx.TensorProto.DataLocation.EXTERNAL) takeInside(tensor, fetch);
+  }
+  return onnx.ModelProto.encode(model).finish();
+}
+
+function takeInside(tensor: onnx.ITensorProto, fetch: ReturnType<typeof externalData>): void {
+  const entries = new Map(tensor.externalData?.map(({ key, value }) => [key ?? "", value ?? ""]));
+  const type = dataTypeName(tensor.dataType ?? 0);
+  // What we do not hold stays outside; the runtime will say what it makes of it.
+  if (type === undefined || !isElementType(type)) return;
+  const count = (tensor.dims ?? []).reduce<number>(
+    (size, extent) => size * (exactNumber(extent as Int64) ?? Number.NaN),
+    1,
+  );
+  tensor.rawData = fetch({
+    label: `tensor "${tensor.name ?? ""}"`,
+    location: entries.get("location") ?? "",
+    offset: entries.get("offset"),
+    length: entries.get("length"),
+    byteCount: byteCount(type, count),
+  });
+  tensor.dataLocation = 0;
+  tensor.externalData = [];
+}
+
+function isElementType(type: string): type is ElementType {
+  return Object.hasOwn(elementTypes, type);
 }
 
 const arrays = {
@@ -119,14 +165,32 @@ function toOrt(ort: Ort, { shape, data }: Tensor, type: string): InstanceType<Or
     const array = type === "int64" ? BigInt64Array.from(codes) : BigUint64Array.from(codes);
     return new ort.Tensor(type, array as BigInt64Array, shape);
   }
+  if (type === "float16") {
+    const bytes = encodeElements(data, "float16", () => {
+      throw new InternalError("a float does not fit a float");
+    });
+    return new ort.Tensor("float16", new Uint16Array(bytes.buffer), shape);
+  }
   const kind = (type in arrays ? type : "float32") as keyof typeof arrays;
   return new ort.Tensor(kind as "float32", arrays[kind].from(data) as Float32Array, shape);
 }
 
-function fromOrt(tensor: { readonly data: unknown; readonly dims: readonly number[] }): Tensor {
-  const data = tensor.data as ArrayLike<number | bigint | boolean>;
-  return makeTensor(
-    tensor.dims,
-    Float64Array.from({ length: data.length }, (_, i) => Number(data[i])),
-  );
+interface OrtOutput {
+  readonly type: string;
+  readonly data: unknown;
+  readonly dims: readonly number[];
+}
+
+function fromOrt({ type, data, dims }: OrtOutput): Tensor {
+  const values = data as ArrayLike<number | bigint | boolean>;
+  const numbers =
+    type === "float16" && data instanceof Uint16Array
+      ? decodeElements(
+          new Uint8Array(data.buffer, data.byteOffset, data.byteLength),
+          type,
+          data.length,
+          Number,
+        )
+      : Float64Array.from({ length: values.length }, (_, i) => Number(values[i]));
+  return makeTensor(dims, numbers, isElementType(type) ? elementTypes[type].dtype : "float");
 }

@@ -25,9 +25,7 @@ describe.each(primitiveNames)("%s", (name) => {
   it("gives the oracle's codes in the emulator", () => {
     fc.assert(
       fc.property(arbitraryProblem, ({ graph, inferences }) => {
-        expect(emulate(graph, inferences)).toEqual(
-          inferences.map((codes) => oracle(graph, codes)),
-        );
+        expect(emulate(graph, inferences)).toEqual(inferences.map((codes) => oracle(graph, codes)));
       }),
       { numRuns: 60 },
     );

@@ -6,7 +6,7 @@ import {
   type PortTensor,
   packetBytes,
 } from "../../src/artifact/index.ts";
-import { Random } from "../../src/base/index.ts";
+import type { Random } from "../../src/base/index.ts";
 import { addVerilog } from "../../src/compile.ts";
 import type { Design } from "../../src/design/index.ts";
 import { emitEmulator } from "../../src/emit/emulator/index.ts";

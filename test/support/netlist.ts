@@ -49,10 +49,7 @@ function interpretCell(
     case "const":
       return net.value;
     case "add": {
-      const [a, b] = [
-        numbers[net.a] << BigInt(net.shiftA),
-        numbers[net.b] << BigInt(net.shiftB),
-      ];
+      const [a, b] = [numbers[net.a] << BigInt(net.shiftA), numbers[net.b] << BigInt(net.shiftB)];
       return net.subtract ? a - b : a + b;
     }
     case "negate":

@@ -63,7 +63,8 @@ export function expression(
       return `${a} ${net.subtract ? "-" : "+"} ${b}`;
     }
     case "negate":
-      return `-${operand(net.a)}`;
+      // Yosys reads -9'(n) as a cast to -9 bits.
+      return `-(${operand(net.a)})`;
     case "shift_left":
       return shifted(operand(net.a), net.shift);
     case "clamp":

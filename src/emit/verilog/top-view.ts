@@ -22,7 +22,12 @@ export interface TopView {
   readonly packBits: string;
   readonly packData: string;
   readonly last: string;
-  readonly vectors: readonly { readonly name: string; readonly msb: string }[];
+  readonly vectors: readonly {
+    readonly name: string;
+    readonly msb: string;
+    /** Whether the next segment leaves its top bits alone. */
+    readonly isPadded: boolean;
+  }[];
   readonly segments: readonly SegmentView[];
 }
 
@@ -72,7 +77,11 @@ export function topView(design: Design, source: string, generator: string): TopV
     packBits: String(output.beatBytes * 8),
     packData: padding > 0 ? `{${padding}'h0, ${last}_data}` : `${last}_data`,
     last,
-    vectors: widths.map((bits, i) => ({ name: `v${i}`, msb: String(bits - 1) })),
+    vectors: widths.map((bits, i) => ({
+      name: `v${i}`,
+      msb: String(bits - 1),
+      isPadded: i < segments.length && segments[i].inputBits < bits,
+    })),
     segments: segments.map((segment, i) => {
       const place = {
         name: segment.name,

@@ -12,7 +12,13 @@ import type { Bundle, Manifest } from "../../artifact/index.ts";
 import { fail } from "../../base/index.ts";
 import { runTool } from "../../tools/index.ts";
 import { checkPackets, padPackets, trimPackets } from "../packets.ts";
-import type { SimulatedKernel, SimulateOptions, Simulation } from "../simulated-kernel.ts";
+import {
+  checkSimulateOptions,
+  type SimulatedKernel,
+  type SimulateOptions,
+  type Simulation,
+} from "../simulated-kernel.ts";
+import { idleLimitCycles, stuckText, violations as texts } from "../violations.ts";
 import type { RtlDevice, SimulatorOptions } from "./rtl.ts";
 import { buildIcarus, type SimulatorBuild } from "./rtl-build.ts";
 
@@ -29,6 +35,7 @@ export function createIcarusDevice({ onProgress = () => {} }: SimulatorOptions =
 function icarusKernel(manifest: Manifest, build: SimulatorBuild): SimulatedKernel {
   const simulate = async (inputs: Uint8Array, count: number, options: SimulateOptions) => {
     checkPackets(manifest, inputs, count);
+    checkSimulateOptions(options);
     const folder = mkdtempSync(join(tmpdir(), "nn2fpga-icarus-"));
     try {
       // The program reads memory files and packets from where it runs.
@@ -38,7 +45,6 @@ function icarusKernel(manifest: Manifest, build: SimulatorBuild): SimulatedKerne
       const { inputStream, predicted } = manifest.kernel;
       const padded = padPackets(inputs, count, manifest.inputs, inputStream);
       writeFileSync(join(folder, "in.hex"), beatsText(padded, inputStream.beatBytes));
-      const idle = 1000 + 20 * (predicted.latencyCycles + predicted.intervalCycles);
       await runTool(
         "vvp",
         [
@@ -48,7 +54,7 @@ function icarusKernel(manifest: Manifest, build: SimulatorBuild): SimulatedKerne
           `+stall_in=${options.stallInPercent}`,
           `+stall_out=${options.stallOutPercent}`,
           `+seed=${options.seed}`,
-          `+idle=${idle}`,
+          `+idle=${idleLimitCycles(predicted)}`,
         ],
         { cwd: folder },
       );
@@ -60,8 +66,14 @@ function icarusKernel(manifest: Manifest, build: SimulatorBuild): SimulatedKerne
   return {
     simulator: build.version,
     simulate,
-    run: async (inputs, count) =>
-      (await simulate(inputs, count, { stallInPercent: 0, stallOutPercent: 0, seed: 1 })).outputs,
+    run: async (inputs, count) => {
+      const calm = { stallInPercent: 0, stallOutPercent: 0, seed: 1 };
+      const { outputs, violations } = await simulate(inputs, count, calm);
+      if (violations.length > 0) {
+        fail("N2F_SIMULATION_FAILED", violations.join("; "), { at: manifest.name });
+      }
+      return outputs;
+    },
     close: async () => {},
   };
 }
@@ -79,31 +91,42 @@ function beatsText(bytes: Uint8Array, beatBytes: number): string {
   return `${lines.join("\n")}\n`;
 }
 
+/** Lines of the test bench that stand for a broken rule. */
+const lineTexts: Readonly<Record<string, string>> = {
+  dropped: texts.validDropped,
+  changed: texts.dataChanged,
+  more: texts.tooMany,
+};
+
 function readResult(manifest: Manifest, text: string, count: number): Simulation {
-  const { beats, beatBytes } = manifest.kernel.outputStream;
+  const { outputStream, predicted } = manifest.kernel;
+  const { beats, beatBytes } = outputStream;
   const inputCycles: number[] = [];
   const outputCycles: number[] = [];
   const bytes: Buffer[] = [];
   const violations = new Set<string>();
   for (const line of text.split("\n")) {
     const [what, cycle, last, data] = line.split(" ");
+    if (Object.hasOwn(lineTexts, what)) violations.add(lineTexts[what]);
     if (what === "in") inputCycles.push(Number(cycle));
     if (what !== "out") continue;
-    if (!/^[0-9a-f]+$/.test(data)) violations.add("unknown bits (x) came out");
-    bytes.push(
-      Buffer.from(data.replace(/[^0-9a-f]/g, "0").padStart(beatBytes * 2, "0"), "hex").reverse(),
-    );
+    if (!/^[0-9a-f]+$/.test(data)) violations.add(texts.unknownBits);
+    const known = data.replace(/[^0-9a-f]/g, "0").padStart(beatBytes * 2, "0");
+    bytes.push(Buffer.from(known, "hex").reverse());
     const isLast = bytes.length % beats === 0;
-    if ((last === "1") !== isLast)
-      violations.add("tlast came at the wrong beat, or not at the last");
+    if ((last === "1") !== isLast) violations.add(texts.lastWrong);
+    if (Math.ceil(bytes.length / beats) > inputCycles.length) violations.add(texts.tooMany);
     if (isLast) outputCycles.push(Number(cycle));
   }
-  if (!text.includes("end")) {
+  if (!/^end$/m.test(text)) {
     fail("N2F_SIMULATION_FAILED", "Icarus Verilog ended early", { at: manifest.name });
   }
   const done = outputCycles.length;
-  if (done < count)
-    violations.add("the kernel got stuck: no transfer for a long time although packets were due");
+  if (done < count) {
+    const accepted = inputCycles.length;
+    const idleCycles = idleLimitCycles(predicted);
+    violations.add(stuckText({ count, accepted, done, idleCycles }));
+  }
   const padded = new Uint8Array(Buffer.concat(bytes)).subarray(0, done * beats * beatBytes);
   return {
     outputs: trimPackets(padded, done, manifest.outputs, manifest.kernel.outputStream),

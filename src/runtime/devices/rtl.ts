@@ -4,7 +4,13 @@ import type { Bundle, Manifest } from "../../artifact/index.ts";
 import { fail } from "../../base/index.ts";
 import type { Device } from "../device.ts";
 import { checkPackets, padPackets, trimPackets } from "../packets.ts";
-import type { SimulatedKernel, SimulateOptions, Simulation } from "../simulated-kernel.ts";
+import {
+  checkSimulateOptions,
+  type SimulatedKernel,
+  type SimulateOptions,
+  type Simulation,
+} from "../simulated-kernel.ts";
+import { idleLimitCycles, stuckText, violations as texts } from "../violations.ts";
 import { buildRtl, type SimulatorBuild } from "./rtl-build.ts";
 
 export interface SimulatorOptions {
@@ -24,19 +30,21 @@ export function createRtlDevice({ onProgress = () => {} }: SimulatorOptions = {}
   };
 }
 
-const magic = 0x4e324653;
+/** Of the protocol that `templates/sim/main.cpp.hbs` describes. */
+const magic = 0x4e324654;
 /** Packets in one request: bounds the memory of both sides. */
 const chunkBytes = 32 << 20;
+const keptWords = 2000;
 
-/** Bits of the answer's violations, as the program numbers them. */
-const violationTexts = [
-  "tlast came at the wrong beat, or not at the last",
-  "tvalid fell before the beat was taken",
-  "tdata or tlast changed before the beat was taken",
-  "more came out than had gone in",
-];
+/** By the bits of an answer's violations. */
+const violationBits = [texts.lastWrong, texts.validDropped, texts.dataChanged, texts.tooMany];
 
-type Program = ChildProcessByStdio<Writable, Readable, null>;
+/** The answer to one request, its packets still padded. */
+interface Answer extends Simulation {
+  readonly isStuck: boolean;
+}
+
+type Program = ChildProcessByStdio<Writable, Readable, Readable>;
 
 class RtlKernel implements SimulatedKernel {
   readonly simulator: string;
@@ -44,6 +52,8 @@ class RtlKernel implements SimulatedKernel {
   readonly #build: SimulatorBuild;
   #program: Program | undefined;
   #reader: ByteReader | undefined;
+  /** The last that the program said on stderr. */
+  #words = "";
   #queue: Promise<unknown> = Promise.resolve();
 
   constructor(manifest: Manifest, build: SimulatorBuild) {
@@ -67,6 +77,7 @@ class RtlKernel implements SimulatedKernel {
   /** Requests run one after the other. */
   async simulate(inputs: Uint8Array, count: number, options: SimulateOptions): Promise<Simulation> {
     checkPackets(this.#manifest, inputs, count);
+    checkSimulateOptions(options);
     const result = this.#queue.then(() => this.#simulateAll(inputs, count, options));
     this.#queue = result.catch(() => {});
     return result;
@@ -87,22 +98,20 @@ class RtlKernel implements SimulatedKernel {
     const padded = padPackets(inputs, count, ports, kernel.inputStream);
     const inBytes = kernel.inputStream.beats * kernel.inputStream.beatBytes;
     const perRequest = Math.max(1, Math.floor(chunkBytes / inBytes));
-    const parts: Simulation[] = [];
+    const parts: Answer[] = [];
+    let startCycle = 0;
     for (let at = 0; at < count; at += perRequest) {
       const size = Math.min(perRequest, count - at);
-      parts.push(
-        await this.#request(padded.subarray(at * inBytes, (at + size) * inBytes), size, options),
-      );
-      if (parts[parts.length - 1].violations.includes(stuck)) break;
+      const packets = padded.subarray(at * inBytes, (at + size) * inBytes);
+      const part = await this.#request(packets, size, options, startCycle);
+      parts.push(part);
+      if (part.isStuck) break;
+      startCycle = part.outputCycles[size - 1] + 1;
     }
     const done = parts.reduce((sum, part) => sum + part.outputCycles.length, 0);
+    const answers = new Uint8Array(Buffer.concat(parts.map((part) => part.outputs)));
     return {
-      outputs: trimPackets(
-        new Uint8Array(Buffer.concat(parts.map((part) => part.outputs))),
-        done,
-        outputs,
-        kernel.outputStream,
-      ),
+      outputs: trimPackets(answers, done, outputs, kernel.outputStream),
       inputCycles: parts.flatMap((part) => part.inputCycles),
       outputCycles: parts.flatMap((part) => part.outputCycles),
       violations: [...new Set(parts.flatMap((part) => part.violations))],
@@ -112,36 +121,38 @@ class RtlKernel implements SimulatedKernel {
   async #request(
     packets: Uint8Array,
     count: number,
-    options: SimulateOptions,
-  ): Promise<Simulation> {
+    { stallInPercent, stallOutPercent, seed }: SimulateOptions,
+    startCycle: number,
+  ): Promise<Answer> {
     const { program, reader } = this.#start();
     const { predicted, outputStream } = this.#manifest.kernel;
+    const idleCycles = idleLimitCycles(predicted);
     const head = Buffer.alloc(32);
-    head.writeUInt32LE(magic, 0);
-    head.writeUInt32LE(count, 4);
-    head.writeUInt32LE(options.stallInPercent, 8);
-    head.writeUInt32LE(options.stallOutPercent, 12);
-    head.writeBigUInt64LE(BigInt(options.seed), 16);
-    head.writeBigUInt64LE(
-      BigInt(1000 + 20 * (predicted.latencyCycles + predicted.intervalCycles)),
-      24,
-    );
+    [magic, count, stallInPercent, stallOutPercent].forEach((word, i) => {
+      head.writeUInt32LE(word, i * 4);
+    });
+    head.writeBigUInt64LE(BigInt(seed), 16);
+    head.writeBigUInt64LE(BigInt(idleCycles), 24);
     program.stdin.write(head);
     program.stdin.write(packets);
 
-    const answer = await reader.take(16);
-    if (answer.readUInt32LE(0) !== magic) this.#broken("it answered nonsense");
-    const status = answer.readUInt32LE(4);
-    const done = answer.readUInt32LE(8);
-    const bits = answer.readUInt32LE(12);
+    const answer = await reader.take(24);
+    const [mark, status, done, accepted, bits] = [0, 1, 2, 3, 4].map((i) =>
+      answer.readUInt32LE(i * 4),
+    );
+    if (mark !== magic) this.#broken("it answered nonsense");
     const outputs = await reader.take(done * outputStream.beats * outputStream.beatBytes);
     const cycles = (from: Buffer) =>
-      Array.from({ length: from.length / 8 }, (_, i) => Number(from.readBigUInt64LE(i * 8)));
-    const inputCycles = cycles(await reader.take(count * 8));
+      Array.from(
+        { length: from.length / 8 },
+        (_, i) => startCycle + Number(from.readBigUInt64LE(i * 8)),
+      );
+    const inputCycles = cycles(await reader.take(accepted * 8));
     const outputCycles = cycles(await reader.take(done * 8));
-    const violations = violationTexts.filter((_, i) => (bits >> i) & 1);
-    if (status !== 0) violations.push(stuck);
-    return { outputs, inputCycles, outputCycles, violations };
+    const isStuck = status !== 0;
+    const violations: string[] = violationBits.filter((_, i) => (bits >> i) & 1);
+    if (isStuck) violations.push(stuckText({ count, accepted, done, idleCycles }));
+    return { outputs, inputCycles, outputCycles, violations, isStuck };
   }
 
   #start(): { program: Program; reader: ByteReader } {
@@ -150,9 +161,13 @@ class RtlKernel implements SimulatedKernel {
     }
     const program = spawn(this.#build.program, [], {
       cwd: this.#build.folder,
-      stdio: ["pipe", "pipe", "inherit"],
+      stdio: ["pipe", "pipe", "pipe"],
     });
     program.stdin.on("error", () => {});
+    this.#words = "";
+    program.stderr.setEncoding("utf8").on("data", (text: string) => {
+      this.#words = (this.#words + text).slice(-keptWords);
+    });
     const reader = new ByteReader(program.stdout, (reason) => this.#broken(reason));
     program.on("error", (error) => reader.fail(error.message));
     program.on("close", (code, signal) => {
@@ -164,20 +179,20 @@ class RtlKernel implements SimulatedKernel {
     program.unref();
     (program.stdin as unknown as { unref(): void }).unref();
     (program.stdout as unknown as { unref(): void }).unref();
+    (program.stderr as unknown as { unref(): void }).unref();
     this.#program = program;
     this.#reader = reader;
     return { program, reader };
   }
 
   #broken(reason: string): never {
+    const words = this.#words.trim();
     return fail("N2F_SIMULATION_FAILED", `the simulator failed: ${reason}`, {
       at: this.#manifest.name,
-      hint: `Its folder is ${this.#build.folder}; delete it to have the model built again.`,
+      hint: `${words === "" ? "" : `It said: ${words}. `}Compile the model again if another version of nn2fpga made the bundle; the simulator's folder is ${this.#build.folder}.`,
     });
   }
 }
-
-const stuck = "the kernel got stuck: no transfer for a long time although packets were due";
 
 /** Takes exact numbers of bytes from a stream. */
 class ByteReader {

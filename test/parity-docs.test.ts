@@ -1,0 +1,122 @@
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { dirname, join, relative } from "node:path";
+import { fileURLToPath } from "node:url";
+import { describe, expect, test } from "vitest";
+import { problemCodes } from "../src/base/index.ts";
+import { networkOperators, rules } from "../src/onnx/rules/index.ts";
+import { opTable } from "../src/ops/index.ts";
+
+const root = join(dirname(fileURLToPath(import.meta.url)), "..");
+const read = (...path: readonly string[]): string => readFileSync(join(root, ...path), "utf8");
+
+/** Folders of the repository's own, with all inside them. */
+function foldersIn(folder: string): string[] {
+  return readdirSync(join(root, folder), { withFileTypes: true }).flatMap((entry) =>
+    entry.isDirectory() ? [`${folder}/${entry.name}`, ...foldersIn(`${folder}/${entry.name}`)] : [],
+  );
+}
+
+describe("docs/errors.md", () => {
+  const titles = Array.from(read("docs", "errors.md").matchAll(/^## (\S+)$/gm), ([, code]) => code);
+
+  test("has a paragraph for every code and for nothing else, in the same order", () => {
+    expect(titles).toEqual([...problemCodes]);
+  });
+
+  test("has an example of each", () => {
+    const text = read("docs", "errors.md");
+    expect(problemCodes.filter((code) => !text.includes(`\n${code}: `))).toEqual([]);
+  });
+
+  test("codes stand in alphabetical order", () => {
+    expect([...problemCodes]).toEqual(problemCodes.toSorted((a, b) => a.localeCompare(b)));
+  });
+});
+
+describe("docs/operators.md", () => {
+  const [network, folded, own] = read("docs", "operators.md").split(/^## /m).slice(1);
+
+  test("lists every operator that a network may use", () => {
+    const listed = Array.from(network.matchAll(/^\| `(\w+)`/gm), ([, op]) => op);
+    expect(listed).toEqual([...networkOperators]);
+  });
+
+  test("lists every operator that is only worked out", () => {
+    const expected = rules.map(({ op }) => op).filter((op) => !networkOperators.includes(op));
+    const paragraph = folded.split("\n\n")[2];
+    expect(Array.from(paragraph.matchAll(/`(\w+)`/g), ([, op]) => op)).toEqual(expected.sort());
+  });
+
+  test("lists our operators in their own words", () => {
+    const expected = Object.entries(opTable).map(([name, { kind, summary, ...op }]) => {
+      const lossy = "lossy" in op && op.lossy === true ? ", lossy" : "";
+      return `| \`${name}\` | ${kind}${lossy} | ${summary} |`;
+    });
+    expect(own.split("\n").filter((line) => line.startsWith("| `"))).toEqual(expected);
+  });
+});
+
+describe("docs/configuration.md", () => {
+  test("has every key of the schema", () => {
+    const schema = JSON.parse(read("schema", "config.schema.json"));
+    const { Calibration, ...model } = schema.properties.Model.properties;
+    const keys = [
+      ...Object.keys(model).map((key) => `Model.${key}`),
+      ...Object.keys(Calibration.properties).map((key) => `Model.Calibration.${key}`),
+      ...Object.keys(schema.properties.LayerName.additionalProperties.properties).map(
+        (key) => `LayerName.NAME.${key}`,
+      ),
+    ];
+    const text = read("docs", "configuration.md");
+    expect(keys.filter((key) => !text.includes(`| \`${key}\` |`))).toEqual([]);
+  });
+});
+
+describe("READMEs and links", () => {
+  const own = ["src", "examples", "hw", "schema", "scripts", "templates", "test", "docs"];
+
+  test("every folder of src, and every folder beside it, has a README", () => {
+    const folders = [...foldersIn("src"), ...own, "examples/01-jet-tagger", "examples/02-facile"];
+    const bare = folders.filter((folder) => !existsSync(join(root, folder, "README.md")));
+    expect(bare.filter((folder) => folder !== "src")).toEqual([]);
+  });
+
+  const pages = [
+    ...["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "CHANGELOG.md"],
+    ...own.flatMap((folder) => [folder, ...foldersIn(folder)]).flatMap(pagesIn),
+  ];
+
+  test.each(pages)("%s links to what is there", (page) => {
+    const text = read(page).replaceAll(/^```.*?^```/gms, "");
+    const targets = Array.from(text.matchAll(/\]\(([^)\s]+)\)/g), ([, target]) => target);
+    const files = targets.filter((target) => !/^[a-z]+:/.test(target) && !target.startsWith("#"));
+    const missing = files.filter((target) => {
+      const [path, anchor] = target.split("#");
+      const file = join(root, dirname(page), path);
+      return !existsSync(file) || (anchor !== undefined && !hasAnchor(file, anchor));
+    });
+    expect(missing).toEqual([]);
+  });
+
+  test("no page speaks of a machine's own folders", () => {
+    const wrong = pages.filter((page) => /\/(work|home|root|tmp)\/\w/.test(read(page)));
+    expect(wrong).toEqual([]);
+  });
+});
+
+function pagesIn(folder: string): string[] {
+  return readdirSync(join(root, folder))
+    .filter((name) => name.endsWith(".md"))
+    .map((name) => relative(root, join(root, folder, name)));
+}
+
+/** Whether a page has a title that links may name so. */
+function hasAnchor(file: string, anchor: string): boolean {
+  const titles = readFileSync(file, "utf8").matchAll(/^#+ (.+)$/gm);
+  return Array.from(titles, ([, title]) =>
+    title
+      .toLowerCase()
+      .replaceAll(/[^\w\- ]/g, "")
+      .replaceAll(" ", "-"),
+  ).includes(anchor);
+}
