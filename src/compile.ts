@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
-import { basename, extname } from "node:path";
+import { basename, extname, resolve } from "node:path";
 import {
   bundlePaths,
   layOutPorts,
@@ -50,6 +50,8 @@ export interface CompileOptions {
   readonly config: CompileConfig;
   /** Data files for calibration; without any, seeded standard-normal numbers stand in. */
   readonly calibration: readonly string[];
+  /** Of the network and its modules. Default: the bundle's folder without `.n2f`. */
+  readonly name?: string;
   readonly onProgress?: (step: string) => void;
   readonly afterPass?: (pass: Pass, graph: Graph) => void;
 }
@@ -113,7 +115,7 @@ export function planModel(modelPath: string, options: CompileOptions): Plan {
   const { config, onProgress = () => {} } = options;
   onProgress("reading the model");
   const model = readModel(modelPath);
-  const name = moduleName(basename(modelPath, extname(modelPath)), modelPath);
+  const name = moduleName(options.name ?? basename(modelPath, extname(modelPath)), modelPath);
   const imported = importModel(model);
   onProgress("simplifying the graph");
   const graph = runPasses(imported, ops, options.afterPass && { after: options.afterPass });
@@ -165,7 +167,8 @@ export function compile(
   options: CompileOptions,
 ): CompileSummary {
   const { onProgress = () => {} } = options;
-  const planned = planModel(modelPath, options);
+  const folderName = basename(resolve(folder)).replace(/\.n2f$/, "");
+  const planned = planModel(modelPath, { name: folderName, ...options });
   const { name, quantized, design, data, inputs, outputs, emulator, summary } = planned;
   const { graph } = quantized;
   const source = basename(modelPath);
@@ -239,7 +242,7 @@ function moduleName(stem: string, at: string): string {
   if (/[A-Za-z]/.test(name)) return name;
   return fail("N2F_OPTION_INVALID", `"${stem}" has no letter to name a module by`, {
     at,
-    hint: "Rename the model file.",
+    hint: "Give the bundle's folder a name with a letter in it.",
   });
 }
 

@@ -91,7 +91,7 @@ const mistakes: Readonly<Record<string, Mistake>> = {
   "tampered-bundle": {
     ...compiled,
     damage: (folder) => {
-      const path = join(folder, "bundle.n2f/rtl/model_top.sv");
+      const path = join(folder, "bundle.n2f/rtl/bundle_top.sv");
       writeFileSync(path, readFileSync(path, "utf8").replace("tlast", "tlost"));
     },
     command: "verify @bundle.n2f",

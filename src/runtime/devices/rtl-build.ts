@@ -77,7 +77,7 @@ const signExtension = `#include "verilated.h"
 /**
  * Verilates a bundle and compiles the model, or takes it from the cache, whose key is everything that goes
  * in. All code that runs often is compiled as one unit, all that runs once without optimization: a third
- * of the time that Verilator's own makefile takes.
+ * of the time that Verilator's own makefile takes. The entry of the cache needs nothing outside itself.
  *
  * @throws N2F_TOOL_MISSING, N2F_TOOL_FAILED
  */
@@ -99,6 +99,7 @@ export async function buildRtl(
     ...slowFlags,
     signExtension,
     top,
+    ...sources,
     ...[...files].flat(),
   ]);
   const clock = new BuildClock();
@@ -218,7 +219,7 @@ export async function buildIcarus(
   const { sources } = bundle.manifest.kernel;
   const files = rtlFiles(bundle);
   const clock = new BuildClock();
-  const key = contentKey([version, ...[...files].flat()]);
+  const key = contentKey([version, ...sources, ...[...files].flat()]);
   const { folder, wasBuilt } = await cached(`icarus-${key}`, async (work) => {
     for (const [name, bytes] of files) writeFileSync(join(work, name), bytes);
     onProgress("Icarus Verilog: compiling");
