@@ -3,6 +3,7 @@ import { readFileSync } from "node:fs";
 import { basename, extname, resolve } from "node:path";
 import {
   bundlePaths,
+  checkBundlePlace,
   layOutPorts,
   type Manifest,
   manifestVersion,
@@ -167,6 +168,7 @@ export function compile(
   options: CompileOptions,
 ): CompileSummary {
   const { onProgress = () => {} } = options;
+  checkBundlePlace(folder); // before the work, not after it
   const folderName = basename(resolve(folder)).replace(/\.n2f$/, "");
   const planned = planModel(modelPath, { name: folderName, ...options });
   const { name, quantized, design, data, inputs, outputs, emulator, summary } = planned;

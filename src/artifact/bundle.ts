@@ -45,7 +45,7 @@ export function writeBundle(folder: string, { manifest, files }: BundleContent):
     );
   }
   const place = resolve(folder);
-  const isReplacing = checkPlace(place, folder);
+  const isReplacing = checkBundlePlace(folder);
   const suffix = randomBytes(6).toString("hex");
   const fresh = `${place}.${suffix}.tmp`;
   const old = `${place}.${suffix}.old`;
@@ -79,8 +79,13 @@ function isBundlePath(path: string): boolean {
   return /^[A-Za-z0-9_][A-Za-z0-9_.-]*(\/[A-Za-z0-9_][A-Za-z0-9_.-]*)*$/.test(path);
 }
 
-/** Whether something stands at the place that a new bundle replaces. */
-function checkPlace(place: string, folder: string): boolean {
+/**
+ * Whether something stands at a folder that a new bundle would replace.
+ *
+ * @throws N2F_FILE_WRITE where it is neither a bundle nor empty
+ */
+export function checkBundlePlace(folder: string): boolean {
+  const place = resolve(folder);
   if (!existsSync(place)) return false;
   const isFolder = statSync(place).isDirectory();
   const isBundle = isFolder && existsSync(join(place, bundlePaths.manifest));

@@ -180,8 +180,22 @@ export class NetBuilder {
     return this.#add(net, lo, hi, netKey(net));
   }
 
+  /** What the outputs need, in the same order; inputs stay even where nothing reads them. */
   netlist(outputs: readonly Wire[]): Netlist {
-    return { cells: this.#cells, inputs: this.#inputs, outputs };
+    const isNeeded = new Uint8Array(this.#cells.length);
+    for (const wire of [...this.#inputs, ...outputs]) isNeeded[wire] = 1;
+    for (let wire = this.#cells.length - 1; wire >= 0; wire--) {
+      if (isNeeded[wire]) for (const read of readsOf(this.#cells[wire].net)) isNeeded[read] = 1;
+    }
+    const moved = new Int32Array(this.#cells.length);
+    const cells: Cell[] = [];
+    this.#cells.forEach((cell, wire) => {
+      if (!isNeeded[wire]) return;
+      moved[wire] = cells.length;
+      cells.push({ ...cell, net: renumber(cell.net, moved) });
+    });
+    const at = (wire: Wire) => moved[wire] as Wire;
+    return { cells, inputs: this.#inputs.map(at), outputs: outputs.map(at) };
   }
 
   #add(net: Net, lo: bigint, hi: bigint, key: string | undefined): Wire {
@@ -196,6 +210,25 @@ export class NetBuilder {
     this.#levels.push(below + levelsOf(net));
     if (key !== undefined) this.#known.set(key, wire);
     return wire;
+  }
+}
+
+/** The net with the wires that it reads under their new numbers. */
+function renumber(net: Net, moved: Int32Array): Net {
+  const at = (wire: Wire) => moved[wire] as Wire;
+  switch (net.kind) {
+    case "input":
+    case "const":
+      return net;
+    case "add":
+    case "mul":
+    case "extreme":
+    case "greater":
+      return { ...net, a: at(net.a), b: at(net.b) };
+    case "choose":
+      return { ...net, condition: at(net.condition), a: at(net.a), b: at(net.b) };
+    default:
+      return { ...net, a: at(net.a) };
   }
 }
 

@@ -45,7 +45,7 @@ export const prelu = definePrimitive({
     );
     return { shape: x.shape, dtype: x.dtype, data };
   },
-  narrow: () => [false, true],
+  narrow: () => [true, true],
   quant: (args) => {
     const [x, slope] = args;
     const codes = slopes(args);

@@ -18,6 +18,7 @@ export const pipeline: readonly Pass[] = [
   foldScale, // before quantization: scales would otherwise be rounded twice
   foldBias, // the shift of a BatchNormalization whose scale is now gone
   foldInputAffine, // a normalization of the inputs, or of a layer before
+  foldInputAffine, // its other half: (x - mean) * scale is two steps
   foldConstants,
 ];
 

@@ -36,13 +36,6 @@ const specs = [
     install: "apt-get install iverilog",
   },
   {
-    name: "vvp",
-    versionArgs: ["-V"],
-    purpose: "runs what iverilog compiles",
-    without: "iverilog cannot be used.",
-    install: "apt-get install iverilog",
-  },
-  {
     name: "yosys",
     versionArgs: ["-V"],
     purpose: "synthesis, to check resource estimates",

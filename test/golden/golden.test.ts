@@ -25,7 +25,8 @@ function emitted(flags: { precision: string; reuse?: number }): Map<string, stri
   const folder = temporaryFolder();
   const model = join(folder, "tiny.onnx");
   writeFileSync(model, tinyNetwork());
-  compile(model, join(folder, "out"), { config: loadConfig(undefined, flags), calibration: [] });
+  const options = { config: loadConfig(undefined, flags), calibration: [], name: "tiny" };
+  compile(model, join(folder, "out"), options);
   const rtl = join(folder, "out", "rtl");
   const names = readdirSync(rtl).filter((name) => !name.startsWith("n2f_"));
   return new Map(

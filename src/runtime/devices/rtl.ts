@@ -145,7 +145,7 @@ class RtlKernel implements SimulatedKernel {
     const cycles = (from: Buffer) =>
       Array.from(
         { length: from.length / 8 },
-        (_, i) => startCycle + Number(from.readBigUInt64LE(i * 8)),
+        (_, i) => startCycle + from.readUInt32LE(i * 8) + from.readUInt32LE(i * 8 + 4) * 2 ** 32,
       );
     const inputCycles = cycles(await reader.take(accepted * 8));
     const outputCycles = cycles(await reader.take(done * 8));
@@ -187,9 +187,10 @@ class RtlKernel implements SimulatedKernel {
 
   #broken(reason: string): never {
     const words = this.#words.trim();
+    const said = words === "" ? "" : `It said: ${words}\n    `;
     return fail("N2F_SIMULATION_FAILED", `the simulator failed: ${reason}`, {
       at: this.#manifest.name,
-      hint: `${words === "" ? "" : `It said: ${words}. `}Compile the model again if another version of nn2fpga made the bundle; the simulator's folder is ${this.#build.folder}.`,
+      hint: `${said}Its folder is ${this.#build.folder}; delete it to have the model built again. If another version of nn2fpga made the bundle, compile that again.`,
     });
   }
 }

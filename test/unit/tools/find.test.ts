@@ -65,7 +65,6 @@ describe("toolsFound", () => {
       "verilator",
       "g++",
       "iverilog",
-      "vvp",
       "yosys",
       "onnxruntime-node",
     ]);
