@@ -21,61 +21,61 @@ module tiny_top_s0 (
   logic signed [7:0] n1;
 
   // fc1 (Gemm)
-  wire signed [9:0] n9 = 10'(n0) + (10'(n1) << 1);
-  wire signed [10:0] n11 = 11'h20 + (11'(n9) << 1);
-  wire signed [8:0] n12 = 9'(n1) - 9'(n0);
-  wire signed [10:0] n13 = 11'(n12) - (11'(n0) << 2);
-  wire signed [10:0] n15 = 11'h7c0 + (11'(n0) << 2);
-  wire signed [10:0] n16 = n15 - 11'(n9);
+  wire signed [9:0] n2 = 10'(n0) + (10'(n1) << 1);
+  wire signed [10:0] n4 = 11'h20 + (11'(n2) << 1);
+  wire signed [8:0] n5 = 9'(n1) - 9'(n0);
+  wire signed [10:0] n6 = 11'(n5) - (11'(n0) << 2);
+  wire signed [10:0] n8 = 11'h7c0 + (11'(n0) << 2);
+  wire signed [10:0] n9 = n8 - 11'(n2);
 
   // relu1 (Relu)
-  wire [9:0] n17 = (n11[10]) ? 10'h0 : n11[9:0];
-  wire [9:0] n18 = (n13[10]) ? 10'h0 : n13[9:0];
-  wire [9:0] n19 = (n16[10]) ? 10'h0 : n16[9:0];
-  wire [6:0] n20;
-  n2f_requantize #(.IN_W(10), .IN_SIGNED(1'b0), .OUT_W(7), .OUT_SIGNED(1'b0), .SHIFT(2), .ROUNDING(1), .OVERFLOW(0)) u_n20 (.x(n17), .y(n20));
-  wire [6:0] n21;
-  n2f_requantize #(.IN_W(10), .IN_SIGNED(1'b0), .OUT_W(7), .OUT_SIGNED(1'b0), .SHIFT(2), .ROUNDING(1), .OVERFLOW(0)) u_n21 (.x(n18), .y(n21));
-  wire [6:0] n22;
-  n2f_requantize #(.IN_W(10), .IN_SIGNED(1'b0), .OUT_W(7), .OUT_SIGNED(1'b0), .SHIFT(2), .ROUNDING(1), .OVERFLOW(0)) u_n22 (.x(n19), .y(n22));
-  logic [6:0] n22_1;
+  wire [9:0] n10 = (n4[10]) ? 10'h0 : n4[9:0];
+  wire [9:0] n11 = (n6[10]) ? 10'h0 : n6[9:0];
+  wire [9:0] n12 = (n9[10]) ? 10'h0 : n9[9:0];
+  wire [6:0] n13;
+  n2f_requantize #(.IN_W(10), .IN_SIGNED(1'b0), .OUT_W(7), .OUT_SIGNED(1'b0), .SHIFT(2), .ROUNDING(1), .OVERFLOW(0)) u_n13 (.x(n10), .y(n13));
+  wire [6:0] n14;
+  n2f_requantize #(.IN_W(10), .IN_SIGNED(1'b0), .OUT_W(7), .OUT_SIGNED(1'b0), .SHIFT(2), .ROUNDING(1), .OVERFLOW(0)) u_n14 (.x(n11), .y(n14));
+  wire [6:0] n15;
+  n2f_requantize #(.IN_W(10), .IN_SIGNED(1'b0), .OUT_W(7), .OUT_SIGNED(1'b0), .SHIFT(2), .ROUNDING(1), .OVERFLOW(0)) u_n15 (.x(n12), .y(n15));
+  logic [6:0] n15_1;
 
   // fc2 (Gemm)
-  wire signed [8:0] n27 = 9'(n20) - (9'(n22) << 1);
-  logic signed [8:0] n27_1;
-  wire signed [8:0] n29 = 9'h1e0 + (9'(n21) << 1);
-  logic signed [8:0] n29_1;
-  wire signed [9:0] n30 = (10'(n22_1) << 1) + 10'(n29_1);
-  wire signed [10:0] n31 = (11'(n27_1) << 2) + 11'(n30);
-  wire signed [7:0] n33 = 8'h40 - 8'(n22);
-  logic signed [7:0] n33_1;
-  wire [7:0] n34 = 8'(n20) + 8'(n21);
-  logic [7:0] n34_1;
-  wire signed [9:0] n35 = 10'(n33_1) + 10'(n34_1);
-  wire signed [11:0] n36 = 12'(n35) - (12'(n27_1) << 2);
-  wire signed [7:0] n37;
-  n2f_requantize #(.IN_W(11), .IN_SIGNED(1'b1), .OUT_W(8), .OUT_SIGNED(1'b1), .SHIFT(2), .ROUNDING(1), .OVERFLOW(0)) u_n37 (.x(n31), .y(n37));
-  logic signed [7:0] n37_1;
-  wire signed [7:0] n38;
-  n2f_requantize #(.IN_W(12), .IN_SIGNED(1'b1), .OUT_W(8), .OUT_SIGNED(1'b1), .SHIFT(2), .ROUNDING(1), .OVERFLOW(0)) u_n38 (.x(n36), .y(n38));
-  logic signed [7:0] n38_1;
+  wire signed [8:0] n16 = 9'(n13) - (9'(n15) << 1);
+  logic signed [8:0] n16_1;
+  wire signed [8:0] n18 = 9'h1e0 + (9'(n14) << 1);
+  logic signed [8:0] n18_1;
+  wire signed [9:0] n19 = (10'(n15_1) << 1) + 10'(n18_1);
+  wire signed [10:0] n20 = (11'(n16_1) << 2) + 11'(n19);
+  wire signed [7:0] n22 = 8'h40 - 8'(n15);
+  logic signed [7:0] n22_1;
+  wire [7:0] n23 = 8'(n13) + 8'(n14);
+  logic [7:0] n23_1;
+  wire signed [9:0] n24 = 10'(n22_1) + 10'(n23_1);
+  wire signed [11:0] n25 = 12'(n24) - (12'(n16_1) << 2);
+  wire signed [7:0] n26;
+  n2f_requantize #(.IN_W(11), .IN_SIGNED(1'b1), .OUT_W(8), .OUT_SIGNED(1'b1), .SHIFT(2), .ROUNDING(1), .OVERFLOW(0)) u_n26 (.x(n20), .y(n26));
+  logic signed [7:0] n26_1;
+  wire signed [7:0] n27;
+  n2f_requantize #(.IN_W(12), .IN_SIGNED(1'b1), .OUT_W(8), .OUT_SIGNED(1'b1), .SHIFT(2), .ROUNDING(1), .OVERFLOW(0)) u_n27 (.x(n25), .y(n27));
+  logic signed [7:0] n27_1;
 
   always_ff @(posedge clk) begin
     if (en) begin
       n0 <= x[7:0];
       n1 <= x[15:8];
+      n15_1 <= n15;
+      n16_1 <= n16;
+      n18_1 <= n18;
       n22_1 <= n22;
+      n23_1 <= n23;
+      n26_1 <= n26;
       n27_1 <= n27;
-      n29_1 <= n29;
-      n33_1 <= n33;
-      n34_1 <= n34;
-      n37_1 <= n37;
-      n38_1 <= n38;
     end
   end
 
-  assign y[7:0] = n37_1;
-  assign y[15:8] = n38_1;
+  assign y[7:0] = n26_1;
+  assign y[15:8] = n27_1;
 
 endmodule
 /* verilator lint_on UNUSEDSIGNAL */
