@@ -25,6 +25,7 @@ import { scheduleParallel } from "./schedule/index.ts";
 import {
   type Backend,
   type FloatReference,
+  icarusVectors,
   type MutationResult,
   makeVectors,
   packSamples,
@@ -65,7 +66,10 @@ export async function verify(folder: string, options: VerifyOptions): Promise<Fu
   const emulator = await emulatorDevice.load(bundle);
   const rtlDevice = createRtlDevice({ onProgress });
   const rtl = await openBackend(rtlDevice, bundle);
-  const icarus = await openBackend(createIcarusDevice({ onProgress }), bundle);
+  const icarus =
+    icarusVectors(bundle.manifest.kernel) > 0
+      ? await openBackend(createIcarusDevice({ onProgress }), bundle)
+      : { skipped: "the design is too large for a simulator that interprets." };
   try {
     const reference = await openReference(bundle, readNetwork(bundle, ops));
     const input = { bundle, ops, emulator, rtl, icarus, reference, samples, seed, onProgress };
