@@ -36,16 +36,10 @@ import {
   quantizeGraph,
   type Statistics,
 } from "./quantize/index.ts";
-import { instantiateEmulator } from "./runtime/index.ts";
+import { instantiateEmulator, packSamples } from "./runtime/index.ts";
 import { estimateResources, scheduleParallel } from "./schedule/index.ts";
 import { packagePath, packageVersion } from "./tools/index.ts";
-import {
-  type FloatError,
-  FloatErrorMeter,
-  oraclePackets,
-  packSamples,
-  workOf,
-} from "./verify/index.ts";
+import { type FloatError, FloatErrorMeter, oraclePackets, workOf } from "./verify/index.ts";
 
 export interface CompileOptions {
   readonly config: CompileConfig;

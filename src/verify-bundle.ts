@@ -18,6 +18,7 @@ import {
   createRtlDevice,
   type Kernel,
   openDevice,
+  packSamples,
   type RtlDevice,
   type SimulatedKernel,
 } from "./runtime/index.ts";
@@ -28,7 +29,6 @@ import {
   icarusVectors,
   type MutationResult,
   makeVectors,
-  packSamples,
   readNetwork,
   readSamples,
   selfCheck,

@@ -1,5 +1,7 @@
 import { type Manifest, type PortTensor, packetBytes, type StreamPort } from "../artifact/index.ts";
 import { fail } from "../base/index.ts";
+import { packReals } from "../fixed/index.ts";
+import { type Samples, sizeOf } from "../tensor/index.ts";
 
 /** Packets as they follow one another in memory to packets padded to whole beats. */
 export function padPackets(
@@ -40,4 +42,23 @@ export function checkPackets(manifest: Manifest, inputs: Uint8Array, count: numb
       at: manifest.name,
     },
   );
+}
+
+/** Quantizes real inputs into packets, by the rule of the manifest. */
+export function packSamples(
+  samples: Samples,
+  ports: readonly PortTensor[],
+  count: number,
+): Uint8Array {
+  const stride = packetBytes(ports);
+  const packets = new Uint8Array(stride * count);
+  for (const port of ports) {
+    const numbers = samples.data.get(port.name) as Float64Array;
+    const size = sizeOf(port.shape);
+    for (let i = 0; i < count; i++) {
+      const at = i * stride + port.offsetBytes;
+      packReals(numbers.subarray(i * size, (i + 1) * size), port, packets, at);
+    }
+  }
+  return packets;
 }

@@ -1,5 +1,5 @@
 import { type Manifest, packetBytes } from "../artifact/index.ts";
-import { packReals, unpackReals } from "../fixed/index.ts";
+import { unpackReals } from "../fixed/index.ts";
 import {
   batchShape,
   type ElementType,
@@ -9,6 +9,7 @@ import {
   sizeOf,
 } from "../tensor/index.ts";
 import type { Kernel } from "./device.ts";
+import { packSamples } from "./packets.ts";
 
 /**
  * Runs real numbers through a kernel: quantizes them by the rule of the manifest, and gives real numbers
@@ -20,20 +21,7 @@ export async function predict(
   samples: Samples,
 ): Promise<NamedTensor[]> {
   const { count } = samples;
-  const inBytes = packetBytes(manifest.inputs);
-  const packets = new Uint8Array(inBytes * count);
-  for (const port of manifest.inputs) {
-    const numbers = samples.data.get(port.name) as Float64Array;
-    const size = sizeOf(port.shape);
-    for (let i = 0; i < count; i++) {
-      packReals(
-        numbers.subarray(i * size, (i + 1) * size),
-        port,
-        packets,
-        i * inBytes + port.offsetBytes,
-      );
-    }
-  }
+  const packets = packSamples(samples, manifest.inputs, count);
   const answers = await kernel.run(packets, count);
   const outBytes = packetBytes(manifest.outputs);
   return manifest.outputs.map((port) => {

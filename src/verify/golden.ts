@@ -1,36 +1,13 @@
 import { type PortTensor, packetBytes } from "../artifact/index.ts";
-import { packCodes, packReals, unpackCodes } from "../fixed/index.ts";
+import { packCodes, unpackCodes } from "../fixed/index.ts";
 import { evaluateFixed, type Graph, type Registry, type ValueId, valueId } from "../ir/index.ts";
-import { type Samples, sizeOf } from "../tensor/index.ts";
+import { sizeOf } from "../tensor/index.ts";
 
 /** Packets that go in and the packets that must come out. */
 export interface Vectors {
   readonly count: number;
   readonly inputs: Uint8Array;
   readonly outputs: Uint8Array;
-}
-
-/** Quantizes real inputs into packets, by the rule that hosts use. */
-export function packSamples(
-  samples: Samples,
-  ports: readonly PortTensor[],
-  count: number,
-): Uint8Array {
-  const stride = packetBytes(ports);
-  const packets = new Uint8Array(stride * count);
-  for (const port of ports) {
-    const numbers = samples.data.get(port.name) as Float64Array;
-    const size = sizeOf(port.shape);
-    for (let i = 0; i < count; i++) {
-      packReals(
-        numbers.subarray(i * size, (i + 1) * size),
-        port,
-        packets,
-        i * stride + port.offsetBytes,
-      );
-    }
-  }
-  return packets;
 }
 
 /** The codes of one packet, by the port's name. */

@@ -7,11 +7,16 @@ import {
   WeightsReader,
 } from "../artifact/index.ts";
 import { type Graph, parseGraph, type Registry } from "../ir/index.ts";
-import type { Kernel, SimulatedKernel, Simulation } from "../runtime/index.ts";
+import {
+  type Kernel,
+  packSamples,
+  type SimulatedKernel,
+  type Simulation,
+} from "../runtime/index.ts";
 import type { Samples } from "../tensor/index.ts";
 import { type Comparison, comparePackets } from "./compare.ts";
 import { checkFloat, type FloatCheck, type FloatReference } from "./float-check.ts";
-import { oraclePackets, packSamples, workOf } from "./golden.ts";
+import { oraclePackets, workOf } from "./golden.ts";
 import { makeVectors, type TestVectors } from "./vectors.ts";
 
 /** A back end that is at hand, or why it is not. */
