@@ -116,7 +116,7 @@ function row(device, share, speed, note) {
 }
 
 function entry(path, text) {
-  line(`  ${path.padEnd(46)}  ${text}`);
+  line(`  ${path.padEnd(50)}  ${text}`);
 }
 
 function hint(command, text) {

@@ -86,6 +86,7 @@ export interface Plan {
   readonly outputs: readonly PortTensor[];
   /** The emulator's WebAssembly module. */
   readonly emulator: Uint8Array;
+  readonly hasExternalData: boolean;
   readonly summary: CompileSummary;
 }
 
@@ -148,7 +149,17 @@ export function planModel(modelPath: string, options: CompileOptions): Plan {
     float,
     warnings,
   };
-  return { name, quantized, design, data, inputs, outputs, emulator: chosen.emulator, summary };
+  return {
+    name,
+    quantized,
+    design,
+    data,
+    inputs,
+    outputs,
+    emulator: chosen.emulator,
+    hasExternalData: model.hasExternalData === true,
+    summary,
+  };
 }
 
 /**
@@ -187,7 +198,8 @@ export function compile(
   files.set(bundlePaths.goldenOutputs, oraclePackets(graph, ops, packets, count, inputs, outputs));
   files.set(bundlePaths.samples, float32Samples(data, inputs));
   const model = readFileSync(modelPath);
-  files.set(bundlePaths.model, model);
+  // A model that keeps its weights elsewhere would not be whole.
+  if (!planned.hasExternalData) files.set(bundlePaths.model, model);
   files.set(bundlePaths.compileReport, `${JSON.stringify(summary, null, 2)}\n`);
 
   const { architecture, top, clockMhz, reuse, maxLevels, input, output } = design;

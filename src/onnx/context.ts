@@ -23,12 +23,19 @@ const maxSparseElements = 2 ** 26;
 export class ReadContext {
   readonly path: string;
   readonly #source: TensorSource;
+  /** Whether a tensor's numbers stand in another file. */
+  hasExternalData = false;
   #elements = 0;
   #sparseElements = 0;
 
   constructor(path: string) {
     this.path = path;
-    this.#source = { at: path, kind: "model", external: externalData(path) };
+    const read = externalData(path);
+    const external: typeof read = (reference) => {
+      this.hasExternalData = true;
+      return read(reference);
+    };
+    this.#source = { at: path, kind: "model", external };
   }
 
   /** @throws N2F_ONNX_CORRUPT, always */

@@ -22,6 +22,8 @@ export interface OnnxModel {
   readonly localFunctions: readonly string[];
   /** What may go wrong although the file could be read. */
   readonly warnings: readonly Problem[];
+  /** Set where tensors keep their numbers in other files. */
+  readonly hasExternalData?: boolean;
 }
 
 /** A graph, or the body of a loop or branch, which may also read the values around it. */

@@ -90,6 +90,7 @@ function checkModel(proto: onnx.IModelProto, bytes: Uint8Array, context: ReadCon
       domain ? `${domain}:${name ?? ""}` : (name ?? ""),
     ),
     warnings: checkStandardOpset(opsets, graph, context),
+    ...(context.hasExternalData && { hasExternalData: true }),
   };
 }
 

@@ -31,7 +31,7 @@ const specs = [
   {
     name: "iverilog",
     versionArgs: ["-V"],
-    purpose: "second simulator in verify",
+    purpose: "is the second simulator in verify",
     without: "`verify` has no second opinion on the Verilog.",
     install: "apt-get install iverilog",
   },

@@ -125,8 +125,7 @@ class RtlKernel implements SimulatedKernel {
     startCycle: number,
   ): Promise<Answer> {
     const { program, reader } = this.#start();
-    const { predicted, outputStream } = this.#manifest.kernel;
-    const idleCycles = idleLimitCycles(predicted);
+    const idleCycles = idleLimitCycles(this.#manifest.kernel.predicted);
     const head = Buffer.alloc(32);
     [magic, count, stallInPercent, stallOutPercent].forEach((word, i) => {
       head.writeUInt32LE(word, i * 4);
@@ -136,6 +135,18 @@ class RtlKernel implements SimulatedKernel {
     program.stdin.write(head);
     program.stdin.write(packets);
 
+    // While an answer is due, the program's end must be seen.
+    program.ref();
+    try {
+      return await this.#answer(reader, count, startCycle);
+    } finally {
+      program.unref();
+    }
+  }
+
+  async #answer(reader: ByteReader, count: number, startCycle: number): Promise<Answer> {
+    const { predicted, outputStream } = this.#manifest.kernel;
+    const idleCycles = idleLimitCycles(predicted);
     const answer = await reader.take(24);
     const [mark, status, done, accepted, bits] = [0, 1, 2, 3, 4].map((i) =>
       answer.readUInt32LE(i * 4),
