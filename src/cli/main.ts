@@ -45,7 +45,13 @@ export async function main(args: readonly string[]): Promise<number> {
 }
 
 function report(error: unknown, isJson: boolean): number {
-  if (error instanceof CommanderError) return error.exitCode === 0 ? exits.done : exits.input;
+  if (error instanceof CommanderError) {
+    if (error.exitCode === 0) return exits.done;
+    // Commander has told the user already; programs get the same document as of any other problem.
+    const problem = { code: "N2F_OPTION_INVALID", message: error.message.replace(/^error: /, "") };
+    if (isJson) process.stdout.write(`${JSON.stringify({ problems: [problem] }, null, 2)}\n`);
+    return exits.input;
+  }
   if (process.stderr.isTTY) process.stderr.write("\r\x1b[2K");
   if (error instanceof Nn2fpgaError) {
     if (isJson) process.stdout.write(`${JSON.stringify({ problems: error.problems }, null, 2)}\n`);

@@ -107,6 +107,7 @@ const mistakes: Readonly<Record<string, Mistake>> = {
     command: "predict @bundle.n2f --inputs @x.csv",
   },
   "reuse-zero": { files: model, command: "compile @model.onnx -o @out --reuse 0" },
+  "reuse-zero-json": { files: model, command: "compile @model.onnx -o @out --reuse 0 --json" },
   "unknown-option": { files: model, command: "compile @model.onnx -o @out --turbo" },
   "unknown-command": { command: "synthesize @model.onnx" },
   "no-output": { files: model, command: "compile @model.onnx" },
