@@ -1,6 +1,9 @@
 import { defineConfig } from "vitest/config";
 
-/** Three projects: `unit` needs nothing but Node, `hw` needs the simulators, `e2e` runs whole ways. */
+/**
+ * Four projects: `unit` needs nothing but Node, `hw` needs the simulators, `e2e` runs whole ways, and
+ * `conformance` the cases of the ONNX project.
+ */
 export default defineConfig({
   test: {
     projects: [
@@ -8,7 +11,7 @@ export default defineConfig({
         test: {
           name: "unit",
           include: ["test/**/*.test.ts"],
-          exclude: ["test/hw/**", "test/e2e/**"],
+          exclude: ["test/hw/**", "test/e2e/**", "test/conformance/**"],
           testTimeout: 60_000,
         },
       },
@@ -16,6 +19,14 @@ export default defineConfig({
         test: {
           name: "hw",
           include: ["test/hw/**/*.test.ts"],
+          testTimeout: 600_000,
+          hookTimeout: 600_000,
+        },
+      },
+      {
+        test: {
+          name: "conformance",
+          include: ["test/conformance/**/*.test.ts"],
           testTimeout: 600_000,
           hookTimeout: 600_000,
         },

@@ -254,7 +254,8 @@ function moduleName(stem: string, at: string): string {
   });
 }
 
-function portsOf({ graph, inputs }: QuantizedGraph): {
+/** How inputs and outputs of a quantized graph lie in packets. */
+export function portsOf({ graph, inputs }: QuantizedGraph): {
   inputs: PortTensor[];
   outputs: PortTensor[];
 } {
