@@ -1,0 +1,153 @@
+import { assert } from "../base/index.ts";
+import { treeStages } from "./adder-tree.ts";
+import { defineStreamModule, pipelined, programFront, sliceFront } from "./cycle-model.ts";
+import { memoryImage, packWord } from "./memory-image.ts";
+import type { ParameterValues } from "./module.ts";
+
+/** MULTIPLIER: how products are made. */
+export const multiplierCode = { lut: 0, dsp: 1, pairedDsp: 2 } as const;
+
+/** MEMORY: where constants live. */
+export const memoryCode = { lut: 0, block: 1 } as const;
+
+const parameters = {
+  K: { type: "int", min: 1 },
+  N: { type: "int", min: 1 },
+  SIMD: { type: "int", min: 1 },
+  PE: { type: "int", min: 1 },
+  ROWS: { type: "int", min: 1 },
+  PARALLEL: { type: "bit" },
+  X_W: { type: "int", min: 1 },
+  X_SIGNED: { type: "bit" },
+  W_W: { type: "int", min: 1 },
+  ACC_W: { type: "int", min: 1 },
+  MULTIPLIER: { type: "int", min: 0, max: 2 },
+  MEMORY: { type: "int", min: 0, max: 1 },
+  WEIGHTS: { type: "string" },
+  BIAS: { type: "string" },
+} as const;
+
+/**
+ * Folded matrix-vector unit: y[n] = bias[n] + sum over k of x[k] * w[n][k], k < K, n < N, exact; SIMD elements
+ * of x and PE of y at a time. SF = ceil(K/SIMD), NF = ceil(N/PE) (`mvuFolds`); what does not divide is filled
+ * with zero weights. ROWS vectors run side by side with the same weights (ROWS*PE*SIMD multipliers).
+ *
+ * Streams. PARALLEL = 0: SF beats a vector, beat s: x[s*SIMD + i] of row r at (r*SIMD + i)*X_W. PARALLEL = 1:
+ * one beat a vector, x[k] of row r at (r*K + k)*X_W. Out: NF beats a vector, beat f: y[f*PE + p] of row r at
+ * (r*PE + p)*ACC_W, signed; channels >= N in the last beat are zeros.
+ *
+ * Cycles. SF*NF steps a vector, block of PE by block, each a step per SIMD elements. A step happens in a cycle
+ * in which the pipeline moves (nothing is offered or it is taken). PARALLEL = 0: the first SF steps each take
+ * a beat and wait for it (later blocks read a buffer). PARALLEL = 1: a vector is taken in the last step of the
+ * one before, or when idle; its first step is in the next cycle. The last step of each block of PE gives
+ * a beat, L = `mvuStages` cycles later. No bubbles: interval SF*NF.
+ */
+export const mvu = defineStreamModule({
+  name: "n2f_mvu",
+  file: "nn/n2f_mvu.sv",
+  parameters,
+  ports: {
+    inputs: {
+      clk: 1,
+      rst: 1,
+      s_valid: 1,
+      s_data: (p) => p.ROWS * (p.PARALLEL ? p.K : p.SIMD) * p.X_W,
+      m_ready: 1,
+    },
+    outputs: { s_ready: 1, m_valid: 1, m_data: (p) => p.ROWS * p.PE * p.ACC_W },
+  },
+  uses: ["n2f_rom", "n2f_dot", "n2f_adder_tree"],
+  latencyCycles: (p) => (p.PARALLEL ? 1 : 0) + mvuFolds(p).SF - 1 + mvuStages(p),
+  intervalCycles: (p) => mvuFolds(p).SF * mvuFolds(p).NF,
+  constraint(p) {
+    if (p.SIMD > p.K) return `SIMD=${p.SIMD}, must be at most K=${p.K}`;
+    if (p.PE > p.N) return `PE=${p.PE}, must be at most N=${p.N}`;
+    if (p.MULTIPLIER === multiplierCode.pairedDsp && pairedChain(p) < 1) {
+      return `X_W=${p.X_W} and W_W=${p.W_W} are too wide for two products in a DSP slice`;
+    }
+    return undefined;
+  },
+  cycleModel(p) {
+    const { SF, NF } = mvuFolds(p);
+    const endsBlock = (step: number) => step % SF === SF - 1;
+    const front = p.PARALLEL
+      ? sliceFront(SF * NF, endsBlock)
+      : programFront(SF * NF, (step) => step < SF, endsBlock);
+    return pipelined(mvuStages(p), front);
+  },
+});
+
+export type MvuParameters = ParameterValues<typeof parameters>;
+
+/** SF steps along the vector and NF along the result. */
+export function mvuFolds(p: Pick<MvuParameters, "K" | "N" | "SIMD" | "PE">): {
+  readonly SF: number;
+  readonly NF: number;
+} {
+  return { SF: Math.ceil(p.K / p.SIMD), NF: Math.ceil(p.N / p.PE) };
+}
+
+/** L: cycles from the last step of a block to the beat that it gives. */
+export function mvuStages(
+  p: Pick<MvuParameters, "SIMD" | "MULTIPLIER" | "X_W" | "X_SIGNED" | "W_W">,
+): number {
+  if (p.MULTIPLIER !== multiplierCode.pairedDsp) return 4 + treeStages(p.SIMD);
+  const chain = Math.min(p.SIMD, pairedChain(p));
+  return 5 + treeStages(chain) + treeStages(Math.ceil(p.SIMD / chain));
+}
+
+/**
+ * How many products (w1 * 2^S + w0) * x may be added up before the lower sum could leave its S = 26 - W_W
+ * bits; 0 where the factors do not fit a DSP48E2 (27 x 18 bits). 7 for int8 by int8, 4 for uint8 by int8.
+ */
+export function pairedChain(p: Pick<MvuParameters, "X_W" | "X_SIGNED" | "W_W">): number {
+  const factor = p.X_SIGNED ? p.X_W : p.X_W + 1;
+  const shift = 26 - p.W_W;
+  if (factor > 18 || p.W_W > 12) return 0;
+  const greatest = 2 ** (p.W_W - 1) * (p.X_SIGNED ? 2 ** (p.X_W - 1) : 2 ** p.X_W - 1);
+  return Math.floor((2 ** (shift - 1) - 1) / greatest);
+}
+
+/**
+ * The texts of the unit's memory files: WEIGHTS has SF*NF words, word f*SF + s with w[f*PE + p][s*SIMD + i] at
+ * bit (p*SIMD + i)*W_W; BIAS has NF words, word f with bias[f*PE + p] at bit p*ACC_W.
+ *
+ * @param weights `[N][K]`
+ * @param bias `[N]`, or empty for zeros
+ */
+export function mvuMemories(
+  params: MvuParameters,
+  weights: readonly (readonly bigint[])[],
+  bias: readonly bigint[],
+): { readonly weights: string; readonly bias: string } {
+  const { K, N, SIMD, PE, W_W, ACC_W } = params;
+  const { SF, NF } = mvuFolds(params);
+  assert(weights.length === N, `${weights.length} rows of weights, N=${N}`);
+  assert(bias.length === N || bias.length === 0, `${bias.length} biases, N=${N}`);
+  const limit = 1n << BigInt(W_W - 1);
+  for (const row of weights) {
+    assert(row.length === K, `${row.length} weights in a row, K=${K}`);
+    for (const weight of row) {
+      assert(weight >= -limit && weight < limit, `weight ${weight}, W_W=${W_W}`);
+    }
+  }
+  const weightWords: bigint[] = [];
+  const biasWords: bigint[] = [];
+  for (let block = 0; block < NF; block++) {
+    for (let step = 0; step < SF; step++) {
+      const elements: bigint[] = [];
+      for (let n = block * PE; n < (block + 1) * PE; n++) {
+        for (let k = step * SIMD; k < (step + 1) * SIMD; k++) {
+          elements.push(weights[n]?.[k] ?? 0n);
+        }
+      }
+      weightWords.push(packWord(elements, W_W));
+    }
+    const sums = Array.from({ length: PE }, (_, p) => bias[block * PE + p] ?? 0n);
+    biasWords.push(packWord(sums, ACC_W));
+  }
+  return {
+    weights: memoryImage(weightWords, PE * SIMD * W_W),
+    bias: memoryImage(biasWords, PE * ACC_W),
+  };
+}
