@@ -1,4 +1,5 @@
 import type { InferenceCore } from "./core/inference-core.ts";
+import { startGrpc } from "./grpc/index.ts";
 
 /** Where and how clients reach the server. A port of 0 takes any free one; undefined leaves it off. */
 export interface FrontEndOptions {
@@ -39,7 +40,7 @@ export type StartFrontEnd = (
 ) => Promise<readonly FrontEnd[]>;
 
 /** Everything that listens. A protocol adds a line here. */
-const starters: readonly StartFrontEnd[] = [];
+const starters: readonly StartFrontEnd[] = [startGrpc];
 
 /** Starts all front ends, or none: those that run are closed where one fails. @throws Nn2fpgaError */
 export async function startFrontEnds(

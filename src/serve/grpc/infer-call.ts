@@ -1,0 +1,106 @@
+import type { InferenceCore, InferenceResponse, ServeError } from "../core/index.ts";
+import type { PendingRequest } from "../wire/pending-request.ts";
+import type { CallHandler, GrpcCall } from "./call.ts";
+import { decompress } from "./compression.ts";
+import { InferReader } from "./infer-reader.ts";
+import { encodeInferResponse } from "./infer-writer.ts";
+import { GrpcError, grpcStatus } from "./status.ts";
+
+/** `ModelInfer`: the hot path. One message in, decoded as it comes; one out. */
+export class InferCall implements CallHandler {
+  readonly #core: InferenceCore;
+  readonly #call: GrpcCall;
+  #reader: InferReader | undefined;
+  /** Pieces of a compressed message. */
+  #compressed: Buffer[] | undefined;
+
+  constructor(core: InferenceCore, call: GrpcCall) {
+    this.#core = core;
+    this.#call = call;
+  }
+
+  start(byteLength: number, isCompressed: boolean): void {
+    if (this.#reader !== undefined || this.#compressed !== undefined) throw secondMessage();
+    if (isCompressed) this.#compressed = [];
+    else this.#reader = new InferReader(this.#core, this.#call, byteLength);
+  }
+
+  data(bytes: Buffer): void {
+    if (this.#reader !== undefined) this.#reader.push(bytes);
+    else this.#compressed?.push(bytes);
+  }
+
+  end(): void {
+    if (this.#reader !== undefined) this.#submit(this.#reader);
+    else void this.#decompress(this.#compressed ?? []);
+  }
+
+  inputEnded(): void {
+    if (this.#reader === undefined && this.#compressed === undefined) {
+      this.#call.fail(noMessage());
+    }
+  }
+
+  closed(): void {
+    this.#reader?.cancel();
+  }
+
+  async #decompress(pieces: readonly Buffer[]): Promise<void> {
+    const { encoding, maxMessageBytes } = this.#call;
+    try {
+      const message = await decompress(Buffer.concat(pieces), encoding, maxMessageBytes);
+      if (this.#call.isEnded) return;
+      this.#reader = new InferReader(this.#core, this.#call, message.length);
+      this.#reader.push(message);
+      this.#submit(this.#reader);
+    } catch (error) {
+      this.#reader?.cancel();
+      this.#call.fail(error);
+    }
+  }
+
+  #submit(reader: InferReader): void {
+    const pending = reader.finish();
+    pending.request.submit((error, response) => this.#answer(pending, error, response));
+  }
+
+  #answer(
+    pending: PendingRequest,
+    error: ServeError | undefined,
+    response: InferenceResponse | undefined,
+  ): void {
+    const call = this.#call;
+    if (response === undefined) {
+      call.fail(error);
+      return;
+    }
+    if (call.isEnded) {
+      response.release();
+      return;
+    }
+    try {
+      pending.storeShared(response);
+      const { pieces, isBorrowed } = encodeInferResponse(response, (o) => pending.isShared(o));
+      if (isBorrowed) call.stream.once("close", () => response.release());
+      call.finish(...pieces);
+      if (!isBorrowed) response.release();
+    } catch (problem) {
+      response.release();
+      call.fail(problem);
+    }
+  }
+}
+
+export function secondMessage(): GrpcError {
+  return new GrpcError(
+    grpcStatus.UNIMPLEMENTED,
+    "the call takes one request message, and two came",
+  );
+}
+
+export function noMessage(): GrpcError {
+  return new GrpcError(
+    grpcStatus.UNIMPLEMENTED,
+    "the call takes one request message, and none came",
+  );
+}

@@ -1,0 +1,42 @@
+import type { ServerHttp2Stream } from "node:http2";
+import type { Pressure } from "../core/index.ts";
+
+/**
+ * Streams that came while memory was short. They are not read, so that their clients get no more window;
+ * what a client had window for already waits in the stream. Requests that have begun go on, as only
+ * they can relieve the pressure.
+ */
+export class Parking {
+  readonly #pressure: Pressure;
+  #parked: { readonly stream: ServerHttp2Stream; readonly serve: () => void }[] = [];
+  #parkedBytes = 0;
+
+  constructor(pressure: Pressure) {
+    this.#pressure = pressure;
+  }
+
+  /** Calls `serve` when memory is there, or `refuse` now if too much is parked already. */
+  park(stream: ServerHttp2Stream, serve: () => void, refuse: () => void): void {
+    this.#parkedBytes = this.#parked.reduce((sum, { stream }) => sum + stream.readableLength, 0);
+    if (this.#parkedBytes > this.#pressure.limitBytes) {
+      refuse();
+      return;
+    }
+    stream.pause();
+    this.#parked.push({ stream, serve });
+    if (this.#parked.length === 1) this.#pressure.onRelief(() => this.#release());
+  }
+
+  /** In the order in which they came, until memory is short again. */
+  #release(): void {
+    let count = 0;
+    while (count < this.#parked.length && !(count > 0 && this.#pressure.isHigh)) {
+      const { stream, serve } = this.#parked[count++];
+      if (stream.destroyed) continue;
+      serve();
+      stream.resume();
+    }
+    this.#parked = this.#parked.slice(count);
+    if (this.#parked.length > 0) this.#pressure.onRelief(() => this.#release());
+  }
+}
