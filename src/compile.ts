@@ -4,23 +4,20 @@ import { basename, extname, resolve } from "node:path";
 import {
   bundlePaths,
   checkBundlePlace,
-  layOutPorts,
   type Manifest,
   manifestVersion,
   type PortTensor,
-  packetBytes,
   type Resources,
   WeightsWriter,
   writeBundle,
 } from "./artifact/index.ts";
-import { fail, Nn2fpgaError } from "./base/index.ts";
+import { fail } from "./base/index.ts";
+import { chooseWidths, type PrecisionReport } from "./choose-widths.ts";
 import type { CompileConfig } from "./config/index.ts";
 import type { Design } from "./design/index.ts";
-import { emitEmulator } from "./emit/emulator/index.ts";
 import { emitSimulation } from "./emit/sim/index.ts";
 import { emitVerilog } from "./emit/verilog/index.ts";
-import { defaultOverflow, defaultRounding, type Precision, unpackReals } from "./fixed/index.ts";
-import { evaluate, type Graph, getValue, inputsOf, printGraph, quantOf } from "./ir/index.ts";
+import { evaluate, type Graph, printGraph } from "./ir/index.ts";
 import { importModel, readModel } from "./onnx/index.ts";
 import { ops } from "./ops/index.ts";
 import { type Pass, runPasses } from "./passes/index.ts";
@@ -32,14 +29,11 @@ import {
   gatherStatistics,
   loadCalibrationData,
   type QuantizedGraph,
-  type QuantizeOptions,
-  quantizeGraph,
-  type Statistics,
 } from "./quantize/index.ts";
-import { instantiateEmulator, packSamples } from "./runtime/index.ts";
+import { packSamples } from "./runtime/index.ts";
 import { estimateResources, scheduleParallel } from "./schedule/index.ts";
 import { packagePath, packageVersion } from "./tools/index.ts";
-import { type FloatError, FloatErrorMeter, oraclePackets, workOf } from "./verify/index.ts";
+import { type FloatError, oraclePackets, workOf } from "./verify/index.ts";
 
 export interface CompileOptions {
   readonly config: CompileConfig;
@@ -73,6 +67,8 @@ export interface CompileSummary {
   };
   /** The quantized network against the float one, on some of the calibration data. */
   readonly float: FloatError;
+  /** Where `--precision auto` was asked for. */
+  readonly search?: PrecisionReport;
   readonly warnings: readonly string[];
 }
 
@@ -87,6 +83,8 @@ export interface Plan {
   /** The emulator's WebAssembly module. */
   readonly emulator: Uint8Array;
   readonly hasExternalData: boolean;
+  /** The search's error and cost by layer, as SVG. */
+  readonly precisionPicture?: string;
   readonly summary: CompileSummary;
 }
 
@@ -96,8 +94,6 @@ const calibrationLimit = 512;
 const oracleBudget = 1_000_000;
 /** Operations of the float graph, for the error figure. */
 const floatBudget = 50_000_000;
-/** Share of samples on which the greatest output must be the float network's, where widths are free. */
-const wantedAgreement = 0.99;
 /** Inferences of float data that travel with a bundle, at most, and bytes. */
 const sampleLimit = 1024;
 const sampleLimitBytes = 4 << 20;
@@ -121,7 +117,7 @@ export function planModel(modelPath: string, options: CompileOptions): Plan {
   const feeds = Array.from({ length: calibrated }, (_, i) => feedOf(graph, data.samples, i));
   const statistics = gatherStatistics(graph, ops, feeds);
   const expected = floatOutputs(graph, data);
-  const chosen = chooseWidths(name, graph, statistics, data, expected, options);
+  const chosen = chooseWidths({ name, graph, statistics, data, expected }, config, onProgress);
   const { quantized, inputs, outputs, float } = chosen;
   onProgress("scheduling");
   const design = scheduleParallel(quantized.graph, ops, `${name}_top`, config.schedule);
@@ -147,6 +143,7 @@ export function planModel(modelPath: string, options: CompileOptions): Plan {
     formats: formatTable(quantized.graph),
     calibration: { source: data.source, samples: calibrated, method: config.quantize.method },
     float,
+    ...(chosen.search && { search: chosen.search }),
     warnings,
   };
   return {
@@ -158,6 +155,7 @@ export function planModel(modelPath: string, options: CompileOptions): Plan {
     outputs,
     emulator: chosen.emulator,
     hasExternalData: model.hasExternalData === true,
+    ...(chosen.picture !== undefined && { precisionPicture: chosen.picture }),
     summary,
   };
 }
@@ -200,6 +198,9 @@ export function compile(
   const model = readFileSync(modelPath);
   // A model that keeps its weights elsewhere would not be whole.
   if (!planned.hasExternalData) files.set(bundlePaths.model, model);
+  if (planned.precisionPicture !== undefined) {
+    files.set(bundlePaths.precisionPicture, planned.precisionPicture);
+  }
   files.set(bundlePaths.compileReport, `${JSON.stringify(summary, null, 2)}\n`);
 
   const { architecture, top, clockMhz, reuse, maxLevels, input, output } = design;
@@ -254,32 +255,6 @@ function moduleName(stem: string, at: string): string {
   });
 }
 
-/** How inputs and outputs of a quantized graph lie in packets. */
-export function portsOf({ graph, inputs }: QuantizedGraph): {
-  inputs: PortTensor[];
-  outputs: PortTensor[];
-} {
-  return {
-    inputs: layOutPorts(
-      inputsOf(graph).map(({ id, shape, dtype }) => ({
-        name: id,
-        shape,
-        dtype,
-        precision: inputs.get(id) as Precision,
-      })),
-    ),
-    outputs: layOutPorts(
-      graph.outputs.map(({ name, value: id }) => {
-        const value = getValue(graph, id);
-        const { shape, dtype } = value;
-        const { format } = quantOf(value);
-        const precision = { format, rounding: defaultRounding, overflow: defaultOverflow };
-        return { name, shape, dtype, precision };
-      }),
-    ),
-  };
-}
-
 /** What the float graph gives for as many samples as its budget allows: outputs of one inference a row. */
 function floatOutputs(graph: Graph, { samples }: CalibrationData): Float64Array[][] {
   const count = Math.max(
@@ -290,84 +265,6 @@ function floatOutputs(graph: Graph, { samples }: CalibrationData): Float64Array[
     const values = evaluate(graph, ops, feedOf(graph, samples, i));
     return graph.outputs.map(({ value }) => values.get(value)?.data as Float64Array);
   });
-}
-
-interface Quantization {
-  readonly quantized: QuantizedGraph;
-  readonly inputs: readonly PortTensor[];
-  readonly outputs: readonly PortTensor[];
-  readonly emulator: Uint8Array;
-  readonly float: FloatError;
-}
-
-/**
- * Quantizes as the user asks. Who asks for nothing gets 16 bits, or as many more as it takes to agree with
- * the float network on the greatest output.
- */
-function chooseWidths(
-  name: string,
-  graph: Graph,
-  statistics: Statistics,
-  data: CalibrationData,
-  expected: readonly Float64Array[][],
-  { config, onProgress = () => {} }: CompileOptions,
-): Quantization & { readonly warnings: readonly string[] } {
-  const attempt = (settings: QuantizeOptions): Quantization => {
-    const quantized = quantizeGraph(graph, ops, statistics, settings);
-    const ports = portsOf(quantized);
-    const emulator = emitEmulator(quantized.graph, ops, ports.inputs, ports.outputs);
-    const packets = packSamples(data.samples, ports.inputs, expected.length);
-    const answers = instantiateEmulator(name, emulator, ports).run(packets, expected.length);
-    return { quantized, ...ports, emulator, float: floatError(answers, ports.outputs, expected) };
-  };
-  const share = ({ float }: Quantization) => `${((float.argmaxAgreement ?? 1) * 100).toFixed(1)} %`;
-  const agrees = ({ float }: Quantization) => (float.argmaxAgreement ?? 1) >= wantedAgreement;
-
-  onProgress("quantizing");
-  const asked = attempt(config.quantize);
-  if (agrees(asked)) return { ...asked, warnings: [] };
-  const told = `the greatest output is the float network's for ${share(asked)} of the samples`;
-  if (!config.mayWiden) return { ...asked, warnings: [told] };
-  for (let widthBits = 18; widthBits <= 24; widthBits += 2) {
-    onProgress(`quantizing to ${widthBits} bits`);
-    const wider = unlessTooWide(() =>
-      attempt({ ...config.quantize, default: { kind: "width", widthBits } }),
-    );
-    if (wider === undefined) break;
-    if (!agrees(wider)) continue;
-    const warning = `with 16 bits ${told}, with ${widthBits} bits for ${share(wider)}: ${widthBits} were taken; --precision 16 keeps to 16`;
-    return { ...wider, warnings: [warning] };
-  }
-  return { ...asked, warnings: [`${told}, and no more bits (up to 24) bring it to 99 %`] };
-}
-
-/** Nothing where accumulators would need more bits than there are: who asked for no width is not to blame. */
-function unlessTooWide<T>(step: () => T): T | undefined {
-  try {
-    return step();
-  } catch (error) {
-    const isTooWide =
-      error instanceof Nn2fpgaError &&
-      error.problems.every(({ code }) => code === "N2F_FORMAT_RANGE");
-    if (isTooWide) return undefined;
-    throw error;
-  }
-}
-
-function floatError(
-  answers: Uint8Array,
-  outputs: readonly PortTensor[],
-  expected: readonly Float64Array[][],
-): FloatError {
-  const meter = new FloatErrorMeter();
-  const stride = packetBytes(outputs);
-  expected.forEach((values, i) => {
-    outputs.forEach((port, k) => {
-      const at = i * stride + port.offsetBytes;
-      meter.add(unpackReals(answers, at, values[k].length, port), values[k]);
-    });
-  });
-  return meter.result();
 }
 
 /** Real inputs as float32, input after input within each inference: `verify` asks the float reference. */

@@ -28,8 +28,9 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   quantize: ["base", "fixed", "tensor", "ir", "ops"],
   schedule: ["base", "fixed", "tensor", "tools", "hwlib", "ir", "design", "artifact"],
   emit: ["base", "fixed", "tensor", "tools", "hwlib", "ir", "design", "artifact"],
-  // Reads the options of the two stages that it configures.
-  config: ["base", "fixed", "tools", "quantize", "schedule"],
+  precision: ["ir"],
+  // Reads the options of the stages that it configures.
+  config: ["base", "fixed", "tools", "precision", "quantize", "schedule"],
   // A server starts without the compiler: nothing of the graph here.
   runtime: ["base", "fixed", "tensor", "tools", "artifact"],
   // Serves what the runtime runs; it knows no more of the compiler than that does.

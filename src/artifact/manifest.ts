@@ -102,4 +102,6 @@ export const bundlePaths = {
   /** The user's model as it was. */
   model: "source/model.onnx",
   compileReport: "report/compile.json",
+  /** Error and cost by layer, where `--precision auto` chose the widths. */
+  precisionPicture: "report/precision.svg",
 } as const;

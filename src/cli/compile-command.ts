@@ -1,5 +1,6 @@
 import { resolve } from "node:path";
 import { Command } from "commander";
+import { type PrecisionReport, targetText } from "../choose-widths.ts";
 import { type CompileSummary, compile } from "../compile.ts";
 import { loadConfig } from "../config/index.ts";
 import { printGraph } from "../ir/index.ts";
@@ -93,6 +94,43 @@ export function printSummary(output: Output, summary: CompileSummary, folder: st
       `${summary.calibration.source} (${summary.calibration.samples} samples, ${summary.calibration.method})`,
     ],
     ["bundle", folder],
+  ]);
+  if (summary.search !== undefined) printSearch(output, summary.search);
+}
+
+/** What `--precision auto` chose, and what it saves. */
+function printSearch(output: Output, search: PrecisionReport): void {
+  const { uniform, cost, layers, knobs, trials, target } = search;
+  const total = layers.reduce((sum, layer) => sum + layer.cost, 0);
+  output.line();
+  output.table(
+    [
+      { title: "layer" },
+      { title: "bits" },
+      { title: "bit operations", isNumber: true },
+      { title: "of cost", isNumber: true },
+      { title: "of error", isNumber: true },
+    ],
+    layers.map((layer) => [
+      layer.node,
+      layer.widths,
+      short(layer.cost),
+      percent(layer.cost / Math.max(total, 1)),
+      percent(layer.errorShare),
+    ]),
+  );
+  output.line();
+  const saved = percent(1 - cost / uniform.cost);
+  output.pairs([
+    ["target", `${targetText(target)}, met by ${uniform.widthBits} bits throughout`],
+    [
+      "cost",
+      `${short(cost)} bit operations, ${saved} less than those of ${uniform.widthBits} bits`,
+    ],
+    [
+      "search",
+      `${knobs.length} widths, ${trials} networks quantized and measured; binary points by ${search.method}`,
+    ],
   ]);
 }
 

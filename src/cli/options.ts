@@ -35,7 +35,17 @@ export function addPlanOptions(command: Command): Command {
     .option("--config <file>", "YAML file in the manner of hls4ml (schema/config.schema.json)")
     .option(
       "--precision <p>",
-      "of weights, biases and results: fixed<W,I>, ap_fixed<W,I,RND,SAT>, or a width in bits with calibrated points",
+      "of weights, biases and results: fixed<W,I>, ap_fixed<W,I,RND,SAT>, a width in bits with calibrated points, or auto",
+    )
+    .option(
+      "--target-sqnr <db>",
+      "with --precision auto: signal over quantization error that widths are chosen for",
+      real(0, 140),
+    )
+    .option(
+      "--target-agreement <percent>",
+      "with --precision auto: how often the greatest output must be the float network's",
+      real(0, 100),
     )
     .option("--input-precision <p>", "of the network's inputs")
     .option(

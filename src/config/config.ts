@@ -3,6 +3,7 @@ import { Ajv, type ErrorObject } from "ajv";
 import { parse as parseYaml } from "yaml";
 import { fail, Nn2fpgaError } from "../base/index.ts";
 import { parsePrecision } from "../fixed/index.ts";
+import type { PrecisionTarget } from "../precision/index.ts";
 import {
   type CalibrationMethod,
   defaultQuantizeOptions,
@@ -19,11 +20,17 @@ export interface CompileConfig {
   readonly schedule: ScheduleOptions;
   /** The user asked for no precision, so more bits than the default may be taken where they are needed. */
   readonly mayWiden: boolean;
+  /** Widths are searched for, layer by layer, so that the network comes this close to the float one. */
+  readonly target?: PrecisionTarget;
 }
 
 /** What the command line says; what is absent follows the file, then the defaults. */
 export interface ConfigFlags {
   readonly precision?: string;
+  /** With the precision `auto`: signal over quantization error, in dB. */
+  readonly targetSqnr?: number;
+  /** With the precision `auto`: how often the greatest output is the float network's, in percent. */
+  readonly targetAgreement?: number;
   readonly inputPrecision?: string;
   readonly outputPrecision?: string;
   readonly reuse?: number;
@@ -42,6 +49,8 @@ interface ConfigFile {
     readonly Precision?:
       | Written
       | { readonly default?: Written; readonly input?: Written; readonly output?: Written };
+    readonly TargetSqnr?: number;
+    readonly TargetAgreement?: number;
     readonly ReuseFactor?: number;
     readonly ClockMhz?: number;
     readonly MaxLevels?: number;
@@ -86,8 +95,14 @@ export function loadConfig(path: string | undefined, flags: ConfigFlags): Compil
     read(written.output, "Model.Precision.output");
   const maxLevels = flags.maxLevels ?? model.MaxLevels;
   const layers = Object.entries(file.LayerName ?? {});
-  const asked = read(flags.precision, "--precision") ?? read(written.default, "Model.Precision");
+  const wanted = flags.precision ?? written.default;
+  const isAuto = wanted === "auto";
+  const asked = isAuto
+    ? undefined
+    : read(wanted, flags.precision === undefined ? "Model.Precision" : "--precision");
+  const target = readTarget(isAuto, flags, model);
   return {
+    ...(target && { target }),
     mayWiden: asked === undefined && layers.every(([, { Precision }]) => Precision === undefined),
     quantize: {
       default: asked ?? defaultQuantizeOptions.default,
@@ -110,6 +125,30 @@ export function loadConfig(path: string | undefined, flags: ConfigFlags): Compil
       ),
     },
   };
+}
+
+/** What `auto` aims at; the target without `auto` would be forgotten silently. */
+function readTarget(
+  isAuto: boolean,
+  flags: ConfigFlags,
+  model: NonNullable<ConfigFile["Model"]>,
+): PrecisionTarget | undefined {
+  const isFlag = flags.targetSqnr !== undefined || flags.targetAgreement !== undefined;
+  const decibel = isFlag ? flags.targetSqnr : model.TargetSqnr;
+  const percent = isFlag ? flags.targetAgreement : model.TargetAgreement;
+  if (!isAuto && decibel === undefined && percent === undefined) return undefined;
+  if (isAuto && (decibel === undefined) !== (percent === undefined)) {
+    return decibel === undefined
+      ? { kind: "agreement", share: (percent as number) / 100 }
+      : { kind: "sqnr", decibel };
+  }
+  const message = isAuto
+    ? "precision `auto` needs one target"
+    : "a precision target was given, but the precision is not `auto`";
+  return fail("N2F_OPTION_INVALID", message, {
+    at: "--precision",
+    hint: "Give --precision auto with either --target-sqnr DB or --target-agreement PERCENT.",
+  });
 }
 
 function layerPrecision(

@@ -6,8 +6,8 @@ import {
   type Format,
   makeFormat,
   maxCode,
+  minCode,
   type Precision,
-  realToCode,
 } from "../fixed/index.ts";
 import type { QuantizeOptions } from "./config.ts";
 import type { ValueStatistics } from "./statistics.ts";
@@ -74,10 +74,14 @@ export function calibratedPrecision(
   }
 }
 
+/** In floating point: it only ranks formats, and is asked for often. */
 function squaredError(sample: Float64Array, format: Format): number {
+  const [unit, step] = [2 ** format.frac, 2 ** -format.frac];
+  const [lo, hi] = [Number(minCode(format)), Number(maxCode(format))];
   let sum = 0;
   for (const value of sample) {
-    const error = value - codeToReal(realToCode(value, format), format);
+    const code = Math.min(Math.max(Math.floor(value * unit + 0.5), lo), hi);
+    const error = value - code * step;
     sum += error * error;
   }
   return sum;

@@ -1,10 +1,10 @@
 import type { Manifest } from "../../src/artifact/index.ts";
 import { Nn2fpgaError } from "../../src/base/index.ts";
-import { portsOf } from "../../src/compile.ts";
 import { emitEmulator } from "../../src/emit/emulator/index.ts";
 import { evaluate, type Graph, getValue, inputsOf, type ValueId } from "../../src/ir/index.ts";
 import { ops } from "../../src/ops/index.ts";
 import { runPasses } from "../../src/passes/index.ts";
+import { portsOf } from "../../src/ports-of.ts";
 import {
   defaultQuantizeOptions,
   gatherStatistics,

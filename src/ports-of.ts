@@ -1,0 +1,30 @@
+import { layOutPorts, type PortTensor } from "./artifact/index.ts";
+import { defaultOverflow, defaultRounding, type Precision } from "./fixed/index.ts";
+import { getValue, inputsOf, quantOf } from "./ir/index.ts";
+import type { QuantizedGraph } from "./quantize/index.ts";
+
+/** How inputs and outputs of a quantized graph lie in packets. */
+export function portsOf({ graph, inputs }: QuantizedGraph): {
+  inputs: PortTensor[];
+  outputs: PortTensor[];
+} {
+  return {
+    inputs: layOutPorts(
+      inputsOf(graph).map(({ id, shape, dtype }) => ({
+        name: id,
+        shape,
+        dtype,
+        precision: inputs.get(id) as Precision,
+      })),
+    ),
+    outputs: layOutPorts(
+      graph.outputs.map(({ name, value: id }) => {
+        const value = getValue(graph, id);
+        const { shape, dtype } = value;
+        const { format } = quantOf(value);
+        const precision = { format, rounding: defaultRounding, overflow: defaultOverflow };
+        return { name, shape, dtype, precision };
+      }),
+    ),
+  };
+}

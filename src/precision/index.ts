@@ -1,0 +1,4 @@
+export * from "./knobs.ts";
+export * from "./plot.ts";
+export * from "./products.ts";
+export * from "./search.ts";
