@@ -11,7 +11,7 @@ export default defineConfig({
         test: {
           name: "unit",
           include: ["test/**/*.test.ts"],
-          exclude: ["test/hw/**", "test/e2e/**", "test/conformance/**"],
+          exclude: ["test/hw/**", "test/e2e/**", "test/conformance/**", "test/fuzz/**"],
           testTimeout: 60_000,
         },
       },
@@ -26,7 +26,7 @@ export default defineConfig({
       {
         test: {
           name: "conformance",
-          include: ["test/conformance/**/*.test.ts"],
+          include: ["test/conformance/**/*.test.ts", "test/fuzz/**/*.test.ts"],
           testTimeout: 600_000,
           hookTimeout: 600_000,
         },

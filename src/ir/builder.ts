@@ -17,6 +17,7 @@ import type { ArgType, Registry } from "./op.ts";
 export class Builder {
   readonly #ops: Registry;
   readonly #values = new Map<ValueId, Value>();
+  readonly #used = new Set<ValueId>();
   #origin: Origin = { node: "", type: "" };
 
   constructor(ops: Registry) {
@@ -75,9 +76,7 @@ export class Builder {
   rename(id: ValueId, wish: ValueId): ValueId {
     const value = this.value(id);
     if (value.kind !== "op" || this.#values.has(wish)) return id;
-    for (const other of this.#values.values()) {
-      if (other.kind === "op" && other.args.includes(id)) return id;
-    }
+    if (this.#used.has(id)) return id;
     this.#values.delete(id);
     return this.add({ ...value, id: wish });
   }
@@ -86,6 +85,7 @@ export class Builder {
   add(value: Value): ValueId {
     assert(!this.#values.has(value.id), `value ${value.id} is made twice`);
     this.#values.set(value.id, value);
+    if (value.kind === "op") for (const arg of value.args) this.#used.add(arg);
     return value.id;
   }
 

@@ -27,6 +27,7 @@ export function rewriteGraph(
   const uses = new Map<ValueId, number>();
   for (const [id, users] of usersOf(graph)) uses.set(id, users.length);
   for (const { value } of graph.outputs) uses.set(value, (uses.get(value) ?? 0) + 1);
+  const standsFor = new Map<ValueId, readonly ValueId[]>();
   const usesOfNew = new Map<ValueId, number>();
   const rewritten = (id: ValueId): ValueId => renamed.get(id) ?? id;
 
@@ -49,7 +50,11 @@ export function rewriteGraph(
         ? build.add({ ...value, args })
         : build.rename(replacement, value.id);
     renamed.set(value.id, id);
-    usesOfNew.set(id, (usesOfNew.get(id) ?? 0) + (uses.get(value.id) ?? 0));
+    // A value that stood for others already, and has another name now, goes on to stand for them.
+    const others = replacement === undefined ? undefined : standsFor.get(replacement);
+    for (const other of others ?? []) renamed.set(other, id);
+    standsFor.set(id, [...(others ?? []), value.id]);
+    usesOfNew.set(id, (usesOfNew.get(replacement ?? id) ?? 0) + (uses.get(value.id) ?? 0));
   }
   const outputs = graph.outputs.map(({ name, value }) => ({ name, value: rewritten(value) }));
   return build.graph(graph.name, outputs);

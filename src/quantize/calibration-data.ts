@@ -9,8 +9,9 @@ import {
   type Tensor,
 } from "../tensor/index.ts";
 
-/** Inferences of generated data, where the user gives none. */
-const generatedCount = 1024;
+/** Inferences of generated data, where the user gives none; and numbers of them all, at most. */
+const mostGenerated = 1024;
+const mostNumbers = 2 ** 24;
 const generatedSeed = 2026;
 
 /** Real inputs of a network, and where they come from in a user's words. */
@@ -37,6 +38,9 @@ export function loadCalibrationData(graph: Graph, files: readonly string[]): Cal
     return { samples: { count, data: new Map(data) }, source: files.join(", ") };
   }
   const random = new Random(generatedSeed);
+  const perInference = slots.reduce((sum, { shape }) => sum + sizeOf(shape), 0);
+  const fitting = Math.floor(mostNumbers / Math.max(1, perInference));
+  const generatedCount = Math.max(1, Math.min(mostGenerated, fitting));
   const data = slots.map(({ name, shape }): [string, Float64Array] => {
     const numbers = new Float64Array(generatedCount * sizeOf(shape));
     // Numbers that float32 holds, so that every float reference sees the same inputs.

@@ -1,4 +1,4 @@
-import { fail } from "../base/index.ts";
+import { fail, Nn2fpgaError, type Problem } from "../base/index.ts";
 import {
   codeToReal,
   defaultOverflow,
@@ -14,6 +14,7 @@ import {
   type Graph,
   getValue,
   type OpValue,
+  originText,
   type PrimitiveOp,
   placeProblems,
   primitiveOf,
@@ -59,6 +60,7 @@ export function quantizeGraph(
   options: QuantizeOptions,
 ): QuantizedGraph {
   checkLayers(graph, options);
+  checkConstants(graph);
   return new Quantizer(graph, ops, statistics, options).run();
 }
 
@@ -79,6 +81,27 @@ function checkLayers(graph: Graph, options: QuantizeOptions): void {
       hint: `The layers are ${[...new Set(layers.map((value) => value.origin.node))].join(", ")}.`,
     },
   );
+}
+
+/** Greatest constant that is taken for a number: beyond it codes would leave what a double holds. */
+const greatestConstant = 2 ** 100;
+
+/** Codes have no infinity, and nothing to stand for what is no number. */
+function checkConstants(graph: Graph): void {
+  const problems = [...graph.values.values()].flatMap((value): Problem[] => {
+    if (value.kind !== "const") return [];
+    const wrong = value.data.data.find((x) => !(Math.abs(x) <= greatestConstant));
+    if (wrong === undefined) return [];
+    return [
+      {
+        code: "N2F_OP_UNSUPPORTED",
+        message: `the constant ${value.id} has ${wrong} in it`,
+        at: originText(value.origin),
+        hint: "Fixed-point numbers are finite: put a number that the network can meet in its place, -1e4 for a mask of -inf, say.",
+      },
+    ];
+  });
+  if (problems.length > 0) throw new Nn2fpgaError(problems);
 }
 
 class Quantizer {

@@ -1,6 +1,13 @@
 import { Nn2fpgaError, type Problem } from "../../base/index.ts";
 import { type ArgType, type Origin, originText } from "../../ir/index.ts";
-import { type ElementType, elementTypes, type Shape, sizeOf } from "../../tensor/index.ts";
+import {
+  type ElementType,
+  elementTypes,
+  maxElements,
+  type Shape,
+  shapeText,
+  sizeOf,
+} from "../../tensor/index.ts";
 import type { OnnxGraph, OnnxModel, OnnxNode, OnnxValueInfo } from "../model.ts";
 import { networkOperators, ruleOf } from "./index.ts";
 import { type NodeInput, NodeView, UnknownInput } from "./node-view.ts";
@@ -172,6 +179,15 @@ function inputProblems({ name, elementType, shape }: OnnxValueInfo): Problem[] {
       message: "the shape of the input is not known",
       at,
       hint: "Export the model with the shapes of its inputs.",
+    });
+  }
+  const known = (shape ?? []).map((dim) => (typeof dim === "number" ? dim : 1));
+  if (sizeOf(known) > maxElements) {
+    problems.push({
+      code: "N2F_ONNX_SHAPE",
+      message: `an input of shape ${shapeText(known)} is too large`,
+      at,
+      hint: `An input has up to ${maxElements} elements; check its shape.`,
     });
   }
   shape?.forEach((dim, axis) => {

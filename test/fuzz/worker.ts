@@ -1,0 +1,4 @@
+import { serveJobs } from "../support/pool.ts";
+import { tryModel } from "./try-model.ts";
+
+serveJobs(tryModel);
