@@ -55,6 +55,13 @@ export class Builder {
     return this.add({ kind: "const", id, shape, dtype, data, origin, ...(quant && { quant }) });
   }
 
+  /** A constant whose numbers are to be taken as they are. */
+  exactConstant(data: Tensor, name: string = `${this.#origin.node}.const`): ValueId {
+    const { shape, dtype } = data;
+    const id = this.freshName(name);
+    return this.add({ kind: "const", id, shape, dtype, data, exact: true, origin: this.#origin });
+  }
+
   /** Applies an operator. The name defaults to the origin's, with the operator added. */
   op(op: string, args: readonly ValueId[], attrs: Attrs = {}, name?: string): ValueId {
     const definition = this.#ops.get(op);

@@ -52,6 +52,11 @@ export interface ConstValue extends ValueBase {
   readonly kind: "const";
   /** Real numbers before quantization, integer codes (at most 53 bits) after it. */
   readonly data: Tensor;
+  /**
+   * Set where the numbers are part of the meaning of a quantized model, as its scales are: they are taken as they
+   * are, and never rounded to a weight's precision. Integers are so by nature.
+   */
+  readonly exact?: true;
 }
 
 export interface OpValue extends ValueBase {
@@ -83,6 +88,11 @@ export function getValue(graph: Graph, id: ValueId): Value {
 
 export function inputsOf(graph: Graph): readonly InputValue[] {
   return [...graph.values.values()].filter((value) => value.kind === "input");
+}
+
+/** Whether a constant is to be taken as it is. */
+export function isExact({ exact, dtype }: Pick<ConstValue, "exact" | "dtype">): boolean {
+  return exact === true || dtype !== "float";
 }
 
 /** Who reads each value, as often as it does. Outputs of the graph do not count. */

@@ -14,6 +14,8 @@ export type Kernel =
   | RequantizeKernel
   | SlopeKernel
   | TableKernel
+  | ScaleKernel
+  | ThresholdKernel
   | ReduceKernel
   | MatmulKernel;
 
@@ -73,6 +75,44 @@ export interface TableKernel {
 }
 
 /**
+ * out[i] = offset + clamp(shiftRound(x[i] * m[c] + a[c], shift), lo, hi), where c is the channel of element i.
+ * The rounding is `TRN` (a plain shift) unless ties must go to the even number. x * m + a stays below
+ * 2^62 in magnitude, by the proven interval.
+ */
+export interface ScaleKernel extends Channels {
+  readonly kind: "scale";
+  /** Whole numbers below 2^53, one for each channel. */
+  readonly m: Float64Array;
+  /** Whole numbers that a double holds. */
+  readonly a: Float64Array;
+  readonly shift: number;
+  readonly rounding: "TRN" | "RND_CONV";
+  readonly lo: bigint;
+  readonly hi: bigint;
+  /** Zero where the rounding is `TRN`: `a` has it. */
+  readonly offset: bigint;
+}
+
+/**
+ * out[i] = base[c] + the number of thresholds of channel c that x[i] has reached: those at or below it, or,
+ * where the channel falls, those at or below -x[i]. Codes have at most 63 bits.
+ */
+export interface ThresholdKernel extends Channels {
+  readonly kind: "threshold";
+  /** One channel after the other, each ascending; all have `count`, filled up with what no code reaches. */
+  readonly thresholds: BigInt64Array;
+  readonly count: number;
+  readonly base: Float64Array;
+  readonly falls: readonly boolean[];
+}
+
+/** Parameters for each channel: the channel of element i is floor(i / inner) modulo `channels`. */
+export interface Channels {
+  readonly channels: number;
+  readonly inner: number;
+}
+
+/**
  * out[o, n] = fn over k of x[o, k, n] for o < outer, k < length, n < inner. `argmax` and `argmin` give
  * the first k of the extreme value, or the last where `last` is set.
  */
@@ -106,4 +146,9 @@ export interface MatmulSide {
   readonly offset: Int32Array;
   readonly rowStride: number;
   readonly columnStride: number;
+}
+
+/** The channel of an element. */
+export function channelOf({ channels, inner }: Channels, element: number): number {
+  return Math.floor(element / inner) % channels;
 }

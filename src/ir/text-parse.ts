@@ -100,6 +100,7 @@ class Parser {
       : this.#skip("word", "const")
         ? "const"
         : "op";
+    const exact = kind === "const" && this.#skip("word", "exact") && { exact: true as const };
     const { line } = this.#tokens[this.#at];
     const id = valueId(this.#string());
     if (this.#values.has(id)) this.#wrong(`value "${id}" is made twice`);
@@ -117,7 +118,7 @@ class Parser {
     if (kind === "const") {
       const data = makeTensorOf(shape, this.#data(), dtype, (message) => this.#wrong(message));
       const quant = format && { quant: constQuant(data, format) };
-      this.#values.set(id, { ...base, kind, data, origin: this.#origin(), ...quant });
+      this.#values.set(id, { ...base, ...exact, kind, data, origin: this.#origin(), ...quant });
       return;
     }
     const op = this.#take("word").text;

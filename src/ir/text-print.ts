@@ -36,7 +36,7 @@ function valueText(value: Value, blob: BlobWriter | undefined): string {
     case "input":
       return `input ${type}${from}`;
     case "const":
-      return `const ${type} = ${dataText(value.data.data, blob)}${from}`;
+      return `const ${value.exact ? "exact " : ""}${type} = ${dataText(value.data.data, blob)}${from}`;
     case "op": {
       const attrs = Object.entries(value.attrs).map(([key, attr]) => `${key}=${attrText(attr)}`);
       const attrText_ = attrs.length === 0 ? "" : ` {${attrs.join(", ")}}`;

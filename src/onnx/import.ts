@@ -63,7 +63,10 @@ function build({ graph }: OnnxModel, walk: Walk, outcomes: readonly NodeOutcome[
   const addConstant = (operand: ConstOperand): ValueId => {
     const isOwnName = walk.operands.get(operand.name) === operand;
     const name = isOwnName ? operand.name : freeName(operand.name);
-    return builder.from(operand.origin).constant(operand.data, name);
+    const from = builder.from(operand.origin);
+    return operand.exact
+      ? from.exactConstant(operand.data, name)
+      : from.constant(operand.data, name);
   };
   const idOf = (operand: Operand): ValueId => {
     const known = ids.get(operand);

@@ -14,6 +14,7 @@ import { max } from "./max.ts";
 import { min } from "./min.ts";
 import { mul } from "./mul.ts";
 import { prelu } from "./prelu.ts";
+import { quantize } from "./quantize.ts";
 import { reciprocal } from "./reciprocal.ts";
 import { reduceMax } from "./reduce-max.ts";
 import { reduceSum } from "./reduce-sum.ts";
@@ -48,6 +49,7 @@ export const opTable = {
   min,
   mul,
   prelu,
+  quantize,
   reciprocal,
   reduce_max: reduceMax,
   reduce_sum: reduceSum,

@@ -1,8 +1,8 @@
-import { type ConstValue, rewriteGraph } from "../ir/index.ts";
+import { type ConstValue, isExact, rewriteGraph } from "../ir/index.ts";
 import { definePass } from "./pass.ts";
 
 /**
- * Computes what depends on constants alone.
+ * Computes what depends on constants alone. What is made of exact constants is exact.
  *
  *     "t" = transpose("w") {perm=[1, 0]}        const "t" = ...
  */
@@ -18,6 +18,9 @@ export const foldConstants = definePass({
         constants.map((arg) => arg.data),
         value.attrs,
       );
-      return data && build.constant(data, value.id);
+      if (data === undefined) return undefined;
+      return constants.every(isExact)
+        ? build.exactConstant(data, value.id)
+        : build.constant(data, value.id);
     }),
 });

@@ -21,6 +21,25 @@ export function quantizeConstant(
   return packConstant(data, codes, format.frac);
 }
 
+/** Bits of a constant's greatest code: doubles hold no more. */
+const exactBits = 53;
+
+/**
+ * A constant as it is: the coarsest binary point at which all of it is whole. Where the greatest and the least
+ * lie more than 53 bits apart, what is below that is rounded off.
+ */
+export function exactConstant(data: Tensor): QuantizedConstant {
+  let reach = 0;
+  let frac = 0;
+  for (const value of data.data) {
+    reach = Math.max(reach, Math.abs(value));
+    while (!Number.isInteger(value * 2 ** frac)) frac++;
+  }
+  while (reach * 2 ** frac >= 2 ** exactBits) frac--;
+  const codes = data.data.map((value) => Math.round(value * 2 ** frac));
+  return packConstant(data, codes, frac);
+}
+
 /** Codes at a binary point, brought to the coarsest point that still holds them all. */
 export function packConstant(like: Tensor, codes: Float64Array, frac: number): QuantizedConstant {
   const spare = sharedTwos(codes);

@@ -13,6 +13,7 @@ import {
   type ConstValue,
   type Graph,
   getValue,
+  isExact,
   type OpValue,
   originText,
   type PrimitiveOp,
@@ -31,6 +32,7 @@ import { calibratedPrecision, formatForRange } from "./choose-format.ts";
 import type { PrecisionRequest, QuantizeOptions } from "./config.ts";
 import {
   columnTwos,
+  exactConstant,
   packConstant,
   type QuantizedConstant,
   quantizeColumns,
@@ -224,6 +226,7 @@ class Quantizer {
   }
 
   #quantizeWeight(value: OpValue, constant: ConstValue): QuantizedConstant {
+    if (isExact(constant)) return exactConstant(constant.data);
     const request = this.#layer(value)?.weight ?? this.#options.default;
     if (value.op === "matmul" && constant.shape.length === 2 && request.kind === "width") {
       return quantizeColumns(constant.data, request.widthBits);
@@ -234,6 +237,10 @@ class Quantizer {
   /** A constant that is added: at the point of what it meets, or at a finer one that its width allows. */
   #addend(value: OpValue, constant: ConstValue, frac: number): ValueId {
     const { data } = constant.data;
+    if (isExact(constant) && value.op !== "matmul") {
+      const { codes, quant } = exactConstant(constant.data);
+      return this.#constant(constant, codes, quant);
+    }
     const request = this.#layer(value)?.bias ?? this.#layer(value)?.weight;
     if (request !== undefined) {
       const wish = constantPrecision(data, request);

@@ -1,15 +1,18 @@
 import { assert, unreachable } from "../base/index.ts";
 import type { NetBuilder, Wire } from "../design/index.ts";
 import { bitsFor, limit, makeFormat, shiftRound } from "../fixed/index.ts";
-import type {
-  BinaryKernel,
-  Kernel,
-  MatmulKernel,
-  Operand,
-  ReduceKernel,
-  RequantizeKernel,
-  SlopeKernel,
-  TableKernel,
+import {
+  type BinaryKernel,
+  channelOf,
+  type Kernel,
+  type MatmulKernel,
+  type Operand,
+  type ReduceKernel,
+  type RequantizeKernel,
+  type ScaleKernel,
+  type SlopeKernel,
+  type TableKernel,
+  type ThresholdKernel,
 } from "../ir/index.ts";
 import { buildSums } from "./constant-matrix.ts";
 import { constantProduct } from "./constant-product.ts";
@@ -44,6 +47,10 @@ export function expandKernel(
       return each((i) => slope(build, kernel, args[0][i], i));
     case "table":
       return each((i) => table(build, kernel, args[0][i]));
+    case "scale":
+      return each((i) => scale(build, kernel, args[0][i], i));
+    case "threshold":
+      return each((i) => countThresholds(build, kernel, args[0][i], i));
     case "reduce":
       return each((i) => reduce(build, kernel, args[0], i));
     case "matmul":
@@ -164,6 +171,91 @@ function table(build: NetBuilder, kernel: TableKernel, a: Wire): Wire {
     hi = Math.max(hi, value);
   }
   return build.net({ kind: "table", a, lo: first, values }, BigInt(lo), BigInt(hi));
+}
+
+/** x * m + a by shifts and adders, then the shift and the bounds. */
+function scale(build: NetBuilder, kernel: ScaleKernel, x: Wire, i: number): Wire {
+  const c = channelOf(kernel, i);
+  const terms = [constantProduct(build, x, BigInt(kernel.m[c]))].filter((t) => t !== undefined);
+  const addend = BigInt(kernel.a[c]);
+  if (addend !== 0n) terms.push({ wire: build.constant(addend), shift: 0, sign: 1 });
+  const { shift, rounding, lo, hi, offset } = kernel;
+  const drop = { shift, rounding, overflow: "SAT", signed: true, width: 64 } as const;
+  const dropped = requantize(build, sumTerms(build, terms), { kind: "requantize", ...drop });
+  const bounded = clamp(build, dropped, lo, hi);
+  if (offset === 0n) return bounded;
+  const { lo: from, hi: to } = build.cell(bounded);
+  return build.add(bounded, 0, build.constant(offset), 0, false, from + offset, to + offset);
+}
+
+/** Up to this many thresholds are all compared at once. */
+const comparedThresholds = 7;
+
+/** Thresholds reached: all compared and the bits added up, or found one bit after the other. */
+function countThresholds(build: NetBuilder, kernel: ThresholdKernel, x: Wire, i: number): Wire {
+  const c = channelOf(kernel, i);
+  const u = kernel.falls[c] ? build.negate(x) : x;
+  const { lo, hi } = build.cell(u);
+  const all = kernel.thresholds.subarray(c * kernel.count, (c + 1) * kernel.count);
+  const base = BigInt(kernel.base[c]) + BigInt(all.filter((limit) => limit <= lo).length);
+  const limits = all.filter((limit) => limit > lo && limit <= hi);
+  const reaches = (limit: Wire) =>
+    build.net({ kind: "greater", a: u, b: limit, orEqual: true }, 0n, 1n);
+  const isSearched = limits.length > comparedThresholds && limits.every(isExactNumber);
+  const count = isSearched
+    ? searchThresholds(build, limits, reaches, hi + 1n)
+    : sumTerms(
+        build,
+        Array.from(limits, (limit) => ({
+          wire: reaches(build.constant(limit)),
+          shift: 0,
+          sign: 1 as const,
+        })),
+      );
+  if (base === 0n) return count;
+  const { hi: most } = build.cell(count);
+  return build.add(count, 0, build.constant(base), 0, false, base, most + base);
+}
+
+const isExactNumber = (code: bigint): boolean => BigInt(Number(code)) === code;
+
+/**
+ * The number of ascending limits reached, from its highest bit down: each bit is one comparison, with the limit
+ * that the bits before it choose out of a table.
+ */
+function searchThresholds(
+  build: NetBuilder,
+  limits: BigInt64Array,
+  reaches: (limit: Wire) => Wire,
+  beyond: bigint,
+): Wire {
+  const levels = Math.ceil(Math.log2(limits.length + 1));
+  let count: Wire | undefined;
+  for (let level = 0; level < levels; level++) {
+    const half = 2 ** (levels - level - 1);
+    const choices = Float64Array.from({ length: 2 ** level }, (_, n) =>
+      Number(limits[(2 * n + 1) * half - 1] ?? beyond),
+    );
+    const limit =
+      count === undefined ? build.constant(BigInt(choices[0])) : choice(build, count, choices);
+    const bit = reaches(limit);
+    if (count === undefined) count = bit;
+    else {
+      // Limits that are not there are not reached, so the count stays below them.
+      const most = BigInt(Math.floor(limits.length / half));
+      count = build.add(count, 1, bit, 0, false, 0n, most);
+    }
+  }
+  return count ?? build.constant(0n);
+}
+
+function choice(build: NetBuilder, index: Wire, values: Float64Array): Wire {
+  const { lo, hi } = build.cell(index);
+  return table(
+    build,
+    { kind: "table", lo: Number(lo), values: values.subarray(Number(lo), Number(hi) + 1) },
+    index,
+  );
 }
 
 function reduce(build: NetBuilder, kernel: ReduceKernel, x: Wires, i: number): Wire {

@@ -1,5 +1,5 @@
 import fc from "fast-check";
-import type { Format } from "../../src/fixed/index.ts";
+import { type Format, type StepRounding, stepRoundings } from "../../src/fixed/index.ts";
 import type { Attrs, AttrValue } from "../../src/ir/index.ts";
 import { type OpName, precisionAttrs } from "../../src/ops/index.ts";
 import { type Shape, sizeOf } from "../../src/tensor/index.ts";
@@ -318,6 +318,47 @@ export const problems: Readonly<Record<OpName, OpProblems>> = {
     ),
     onnx: sameNode("PRelu"),
   },
+  quantize: {
+    application: arbitraryShape(1).chain((shape) =>
+      fc
+        .record({
+          axis: fc.nat({ max: shape.length - 1 }),
+          isPerChannel: fc.boolean(),
+          ends: fc.constantFrom(
+            [-8, 7],
+            [-7, 7],
+            [0, 15],
+            [-128, 127],
+            [0, 255],
+            [-3, 200],
+            [-1, 1],
+          ),
+          rounding: fc.constantFrom(...stepRoundings),
+          arithmetic: fc.constantFrom("exact", "float32"),
+        })
+        .chain(({ axis, isPerChannel, ends, rounding, arithmetic }) => {
+          const count = isPerChannel ? shape[axis] : 1;
+          const list = (of: fc.Arbitrary<number>) =>
+            fc.oneof(
+              fc.array(of, { minLength: count, maxLength: count }),
+              of.map((one) => [one]),
+            );
+          return fc.record({
+            axis: fc.constant(axis),
+            mul: list(fc.oneof(fc.constantFrom(1, 1, 0.25, 0), arbitraryReal)),
+            add: list(fc.oneof(fc.constant(0), arbitraryReal)),
+            div: list(fc.constantFrom(1, 0.5, 2, 4, 3, 0.375, 10)),
+            zero_point: list(fc.constantFrom(0, 0, 1, -3)),
+            lo: fc.constant(ends[0]),
+            hi: fc.constant(ends[1]),
+            rounding: fc.constant(rounding),
+            arithmetic: fc.constant(arithmetic),
+          });
+        })
+        .map((attrs) => ({ args: [variable(shape)], attrs })),
+    ),
+    onnx: quantizeTwin,
+  },
   reciprocal: table(
     () => ({ nodes: [{ opType: "Reciprocal", inputs: ["x0"] }] }),
     fc.constant({ min: -Infinity, max: Infinity }),
@@ -430,5 +471,51 @@ function reduceTwin(opType: string, axis: AttrValue, keepdims: AttrValue): OnnxT
   return {
     nodes: [{ opType, inputs: ["x0", "axes"], attrs: withoutBooleans({ keepdims }) }],
     constants: { axes: { dims: [1], int: [axis as number] } },
+  };
+}
+
+/** The same in small steps: ONNX has no operator with all of this. */
+function quantizeTwin({ args: [{ shape }], attrs }: Application): OnnxTwin {
+  const behind = shape.slice((attrs["axis"] as number) + 1).map(() => 1);
+  const list = (key: string) => {
+    const float = attrs[key] as readonly number[];
+    return { dims: [float.length, ...behind], float };
+  };
+  const after = (opType: string, ...more: string[]) => ({ opType, inputs: ["previous", ...more] });
+  const signed = (...steps: { opType: string; inputs: string[] }[]) => [
+    { opType: "Sign", inputs: ["t2"] },
+    { opType: "Abs", inputs: ["t2"] },
+    ...steps,
+    { opType: "Mul", inputs: ["t3", "previous"] },
+  ];
+  const roundings: Record<StepRounding, { opType: string; inputs: string[] }[]> = {
+    floor: [after("Floor")],
+    ceil: [after("Ceil")],
+    half_even: [after("Round")],
+    half_up: [after("Add", "half"), after("Floor")],
+    zero: signed(after("Floor")),
+    away: signed(after("Ceil")),
+    half_away: signed(after("Add", "half"), after("Floor")),
+    half_zero: signed(after("Sub", "half"), after("Ceil")),
+  };
+  return {
+    nodes: [
+      { opType: "Mul", inputs: ["x0", "mul"] },
+      after("Add", "add"),
+      after("Div", "div"),
+      ...roundings[attrs["rounding"] as StepRounding],
+      after("Add", "zero_point"),
+      after("Clip", "lo", "hi"),
+      { opType: "Cast", inputs: ["previous"], attrs: { to: 7 } },
+    ],
+    constants: {
+      mul: list("mul"),
+      add: list("add"),
+      div: list("div"),
+      zero_point: list("zero_point"),
+      half: { dims: [], float: [0.5] },
+      lo: { dims: [], float: [attrs["lo"] as number] },
+      hi: { dims: [], float: [attrs["hi"] as number] },
+    },
   };
 }

@@ -1,7 +1,7 @@
 import type { TableKernel } from "../../ir/index.ts";
 import { addVecs, shiftLeft, word64 } from "./arithmetic.ts";
 import { type DataPool, encodeIntegers, type IntegerBytes, integerBytes } from "./data-pool.ts";
-import { hullOf, type Interval, laneFor } from "./interval.ts";
+import { hullOf, type Interval } from "./interval.ts";
 import { constantVec, makeVec, mapParts, samplesPerVec, toLane, type Vec } from "./vec.ts";
 import { type FunctionBuilder, i32x4, type V128, v128 } from "./wasm/index.ts";
 
@@ -29,19 +29,29 @@ export function lookupVec(f: FunctionBuilder, x: Vec, table: Lookup): Vec {
   const { address, bytes, lo, values } = table;
   const scaled = shiftLeft(f, toLane(f, x, 32), Math.log2(bytes), word64);
   const origin = constantVec(BigInt(address) - lo * BigInt(bytes), 32);
-  const [addresses] = addVecs(f, scaled, origin, word64).parts;
+  return loadEach(f, addVecs(f, scaled, origin, word64), 0, bytes, values);
+}
+
+/** The code at `offset` from an address for each sample; addresses are in 32-bit lanes. */
+export function loadEach(
+  f: FunctionBuilder,
+  { parts: [addresses] }: Vec,
+  offset: number,
+  bytes: IntegerBytes,
+  values: Interval,
+): Vec {
   const at = (sample: number) => i32x4.extractLane(addresses, sample);
-  if (laneFor(values) === 64) {
+  if (bytes === 8) {
     const parts = [0, 2].map((first) => {
-      const low = f.bind(v128.loadLane(64, at(first), 0, zero, 0));
-      return f.bind(v128.loadLane(64, at(first + 1), 0, low, 1));
+      const low = f.bind(v128.loadLane(64, at(first), offset, zero, 0));
+      return f.bind(v128.loadLane(64, at(first + 1), offset, low, 1));
     });
     return makeVec(64, parts, values);
   }
   const bits = (8 * bytes) as 8 | 16 | 32;
   let codes: V128 = zero;
   for (let sample = 0; sample < samplesPerVec; sample++) {
-    codes = f.bind(v128.loadLane(bits, at(sample), 0, codes, (sample * 32) / bits));
+    codes = f.bind(v128.loadLane(bits, at(sample), offset, codes, (sample * 32) / bits));
   }
   return signExtend(f, makeVec(32, [codes], values), bits);
 }

@@ -7,6 +7,7 @@ import { lookupVec, planLookup } from "./lookup.ts";
 import type { Node } from "./program.ts";
 import { requantizeVec } from "./requantize.ts";
 import { openSource, type Source } from "./source.ts";
+import { planScale, planThreshold } from "./steps.ts";
 import { settle, type Vec } from "./vec.ts";
 import type { Places } from "./walk.ts";
 import type { FunctionBuilder } from "./wasm/index.ts";
@@ -46,6 +47,10 @@ export function planPointwise(node: Node, context: PointwiseContext): Pointwise 
       };
     case "binary":
       return planBinary(node, kernel, context);
+    case "scale":
+      return planScale(node, kernel, context);
+    case "threshold":
+      return planThreshold(node, kernel, context);
     default:
       throw new Error(`${kernel.kind} is not element-wise`);
   }

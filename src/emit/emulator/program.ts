@@ -205,6 +205,8 @@ function chainArgument(
     case "requantize":
     case "slope":
     case "table":
+    case "scale":
+    case "threshold":
       return args[0];
     case "gather":
       return kernel.source === undefined && isWhole(0, kernel.index) ? args[0] : undefined;

@@ -1,5 +1,5 @@
 import { assert, fail } from "../../base/index.ts";
-import type { Attrs, Origin } from "../../ir/index.ts";
+import { type Attrs, isExact, type Origin } from "../../ir/index.ts";
 import { ops } from "../../ops/index.ts";
 import { maxElements, type Shape, shapeText, sizeOf, type Tensor } from "../../tensor/index.ts";
 import type { ComputedOperand, ConstOperand, Operand } from "./rule.ts";
@@ -47,6 +47,11 @@ export class RuleContext {
     return { kind: "const", shape, dtype, data, origin: this.#origin, name };
   }
 
+  /** A constant whose numbers are part of a quantized model's meaning. */
+  exactConstant(data: Tensor, suffix = "const"): ConstOperand {
+    return { ...this.constant(data, suffix), exact: true };
+  }
+
   /**
    * Applies one of our operators. Where all arguments are constants, so is the result.
    * @throws what the operator says of impossible arguments
@@ -59,10 +64,14 @@ export class RuleContext {
       args.map(({ shape, dtype }) => ({ shape, dtype })),
       attrs,
     );
-    const constants = args.flatMap((arg) => (arg.kind === "const" ? [arg.data] : []));
+    const constants = args.filter((arg) => arg.kind === "const");
     if (constants.length === args.length) {
       this.checkFolded(type.shape);
-      return this.constant(definition.float(constants, attrs), op);
+      const data = definition.float(
+        constants.map((arg) => arg.data),
+        attrs,
+      );
+      return constants.every(isExact) ? this.exactConstant(data, op) : this.constant(data, op);
     }
     checkSize(type.shape, maxElements);
     for (const { shape } of [...args, type]) if (sizeOf(shape) === 0) refuseEmpty(shape);

@@ -13,6 +13,8 @@ export interface ConstOperand {
   readonly dtype: DType;
   readonly data: Tensor;
   readonly origin: Origin;
+  /** Set where the numbers are to be taken as they are; see `ConstValue`. */
+  readonly exact?: true;
   /** What the graph will call it, if it is needed there. */
   readonly name: string;
 }

@@ -142,6 +142,82 @@ describe("kernels, one at a time", () => {
     );
   });
 
+  it("scales by a multiplier and a shift, for each channel", () => {
+    const scales = fc.record({
+      channels: fc.constantFrom(1, 2, 3),
+      inner: fc.constantFrom(1, 2),
+      m: constants(3, fc.integer({ min: 1, max: 31 })),
+      a: constants(3, fc.integer({ min: 1, max: 45 })),
+      shift: fc.nat(40),
+      rounding: fc.constantFrom("TRN" as const, "RND_CONV" as const),
+      lo: integer(20),
+      hi: integer(20),
+      offset: fc.oneof(fc.constant(0n), integer(9)),
+    });
+    fc.assert(
+      fc.property(
+        scales,
+        intervals(6, fc.integer({ min: 1, max: 30 })),
+        sampleCounts,
+        seeds,
+        ({ channels, m, a, lo, hi, ...rest }, of, count, seed) => {
+          const own = (numbers: number[]) => Float64Array.from(numbers.slice(0, channels));
+          const [low, high] = lo < hi ? [lo, hi] : [hi, lo];
+          const kernel: Kernel = {
+            kind: "scale",
+            channels,
+            ...rest,
+            m: own(m),
+            a: own(a),
+            lo: low,
+            hi: high,
+          };
+          expectUnary(kernel, of, 6, count, seed);
+        },
+      ),
+      runs,
+    );
+  });
+
+  it("counts thresholds, rising and falling", () => {
+    const thresholdsOf = (count: number, channels: number) =>
+      fc.array(fc.array(integer(40), { minLength: count, maxLength: count }), {
+        minLength: channels,
+        maxLength: channels,
+      });
+    const kernels = fc
+      .tuple(fc.constantFrom(0, 1, 3, 8, 9, 20), fc.constantFrom(1, 2))
+      .chain(([count, channels]) =>
+        fc.record({
+          count: fc.constant(count),
+          channels: fc.constant(channels),
+          inner: fc.constantFrom(1, 3),
+          thresholds: fc.oneof(thresholdsOf(count, channels)),
+          base: constants(channels, fc.integer({ min: 1, max: 20 })),
+          falls: fc.array(fc.boolean(), { minLength: channels, maxLength: channels }),
+        }),
+      );
+    fc.assert(
+      fc.property(
+        kernels,
+        intervals(6, fc.integer({ min: 1, max: 62 })),
+        sampleCounts,
+        seeds,
+        ({ thresholds, base, ...rest }, of, count, seed) => {
+          const sorted = thresholds.flatMap((own) => own.toSorted((a, b) => Number(a - b)));
+          const kernel: Kernel = {
+            kind: "threshold",
+            ...rest,
+            base: Float64Array.from(base),
+            thresholds: BigInt64Array.from(sorted),
+          };
+          expectUnary(kernel, of, 6, count, seed);
+        },
+      ),
+      runs,
+    );
+  });
+
   it("reduces along an axis", () => {
     const reduces = fc
       .record({

@@ -201,6 +201,13 @@ function kernelInterval(kernel: Kernel, args: readonly Handle[], i: number): Int
       const [lo, hi] = of(0, i).map((x) => Number(x) - kernel.lo);
       return hull(Array.from(kernel.values.slice(lo, hi + 1), BigInt));
     }
+    case "scale":
+    case "threshold": {
+      // Monotone, so the ends tell; the element is put where its channel is.
+      return hull(
+        of(0, i).map((x) => interpret(kernel, [new Array<bigint>(i + 1).fill(x)], i + 1)[i]),
+      );
+    }
     case "reduce": {
       if (kernel.fn.startsWith("arg")) return [0n, BigInt(kernel.length - 1)];
       return hull(

@@ -1,5 +1,5 @@
 import { limit, shiftRound } from "../../../src/fixed/index.ts";
-import type { Kernel, Operand } from "../../../src/ir/index.ts";
+import { channelOf, type Kernel, type Operand } from "../../../src/ir/index.ts";
 
 /** What a kernel means, said once more: slowly, in big integers, one element at a time. */
 export function interpret(kernel: Kernel, args: readonly (readonly bigint[])[], size: number) {
@@ -34,6 +34,18 @@ function interpretElement(kernel: Kernel, args: readonly (readonly bigint[])[], 
     }
     case "table":
       return BigInt(kernel.values[Number(args[0][i] - BigInt(kernel.lo))]);
+    case "scale": {
+      const c = channelOf(kernel, i);
+      const sum = args[0][i] * BigInt(kernel.m[c]) + BigInt(kernel.a[c]);
+      const y = shiftRound(sum, kernel.shift, kernel.rounding);
+      return (y < kernel.lo ? kernel.lo : y > kernel.hi ? kernel.hi : y) + kernel.offset;
+    }
+    case "threshold": {
+      const c = channelOf(kernel, i);
+      const u = kernel.falls[c] ? -args[0][i] : args[0][i];
+      const own = kernel.thresholds.slice(c * kernel.count, (c + 1) * kernel.count);
+      return BigInt(kernel.base[c] + own.filter((threshold) => threshold <= u).length);
+    }
     case "reduce": {
       const { fn, length, inner, last } = kernel;
       const o = Math.floor(i / inner);
