@@ -18,7 +18,7 @@ import type { Design } from "./design/index.ts";
 import { emitSimulation } from "./emit/sim/index.ts";
 import { emitVerilog } from "./emit/verilog/index.ts";
 import { evaluate, type Graph, printGraph } from "./ir/index.ts";
-import { importModel, readModel } from "./onnx/index.ts";
+import { decodeModel, importModel, splitModel } from "./onnx/index.ts";
 import { ops } from "./ops/index.ts";
 import { type Pass, runPasses } from "./passes/index.ts";
 import {
@@ -32,6 +32,7 @@ import {
 } from "./quantize/index.ts";
 import { packSamples } from "./runtime/index.ts";
 import { estimateResources, scheduleParallel } from "./schedule/index.ts";
+import { readBytes } from "./tensor/index.ts";
 import { packagePath, packageVersion } from "./tools/index.ts";
 import { type FloatError, oraclePackets, workOf } from "./verify/index.ts";
 
@@ -41,6 +42,8 @@ export interface CompileOptions {
   readonly calibration: readonly string[];
   /** Of the network and its modules. Default: the bundle's folder without `.n2f`. */
   readonly name?: string;
+  /** Compiles only up to this value of the model; the rest travels in the bundle, for a processor to run. */
+  readonly until?: string;
   readonly onProgress?: (step: string) => void;
   readonly afterPass?: (pass: Pass, graph: Graph) => void;
 }
@@ -82,6 +85,9 @@ export interface Plan {
   readonly outputs: readonly PortTensor[];
   /** The emulator's WebAssembly module. */
   readonly emulator: Uint8Array;
+  /** The model that was compiled: an ONNX file; and what follows it, where it was split. */
+  readonly model: Uint8Array;
+  readonly rest?: Uint8Array;
   readonly hasExternalData: boolean;
   /** The search's error and cost by layer, as SVG. */
   readonly precisionPicture?: string;
@@ -106,7 +112,10 @@ const sampleLimitBytes = 4 << 20;
 export function planModel(modelPath: string, options: CompileOptions): Plan {
   const { config, onProgress = () => {} } = options;
   onProgress("reading the model");
-  const model = readModel(modelPath);
+  const bytes = readBytes(modelPath);
+  const { until } = options;
+  const halves = until === undefined ? { front: bytes } : splitModel(bytes, modelPath, until);
+  const model = decodeModel(halves.front, modelPath);
   const name = moduleName(options.name ?? basename(modelPath, extname(modelPath)), modelPath);
   const imported = importModel(model);
   onProgress("simplifying the graph");
@@ -154,6 +163,8 @@ export function planModel(modelPath: string, options: CompileOptions): Plan {
     inputs,
     outputs,
     emulator: chosen.emulator,
+    model: halves.front,
+    ...("rest" in halves && { rest: halves.rest }),
     hasExternalData: model.hasExternalData === true,
     ...(chosen.picture !== undefined && { precisionPicture: chosen.picture }),
     summary,
@@ -195,9 +206,9 @@ export function compile(
   files.set(bundlePaths.goldenInputs, packets);
   files.set(bundlePaths.goldenOutputs, oraclePackets(graph, ops, packets, count, inputs, outputs));
   files.set(bundlePaths.samples, float32Samples(data, inputs));
-  const model = readFileSync(modelPath);
   // A model that keeps its weights elsewhere would not be whole.
-  if (!planned.hasExternalData) files.set(bundlePaths.model, model);
+  if (!planned.hasExternalData) files.set(bundlePaths.model, planned.model);
+  if (planned.rest !== undefined) files.set(bundlePaths.rest, planned.rest);
   if (planned.precisionPicture !== undefined) {
     files.set(bundlePaths.precisionPicture, planned.precisionPicture);
   }
@@ -209,7 +220,7 @@ export function compile(
     manifestVersion,
     name,
     generator,
-    source: { file: source, sha256: createHash("sha256").update(model).digest("hex") },
+    source: { file: source, sha256: createHash("sha256").update(planned.model).digest("hex") },
     inputs,
     outputs,
     kernel: {

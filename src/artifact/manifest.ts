@@ -101,6 +101,8 @@ export const bundlePaths = {
   samples: "golden/samples.f32",
   /** The user's model as it was. */
   model: "source/model.onnx",
+  /** Where `--until` split the model: what follows the kernel. */
+  rest: "source/rest.onnx",
   compileReport: "report/compile.json",
   /** Error and cost by layer, where `--precision auto` chose the widths. */
   precisionPicture: "report/precision.svg",

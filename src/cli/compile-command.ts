@@ -10,6 +10,7 @@ import { decibel, Output, percent, short } from "./output.ts";
 interface Flags extends PlanFlags {
   readonly output: string;
   readonly json?: boolean;
+  readonly until?: string;
   readonly printAfter?: string;
 }
 
@@ -25,6 +26,10 @@ export function compileCommand(): Command {
     );
   return addPlanOptions(command)
     .option(
+      "--until <value>",
+      "compile only up to this value of the model; the rest goes into the bundle as source/rest.onnx, for a processor",
+    )
+    .option(
       "--print-after <pass>",
       "print the graph's text form after a pass to stderr; `all` for each",
     )
@@ -37,6 +42,7 @@ function run(model: string, flags: Flags): void {
   const summary = compile(model, flags.output, {
     config: loadConfig(flags.config, checkPlanFlags(flags)),
     calibration: flags.calibration ?? [],
+    ...(flags.until !== undefined && { until: flags.until }),
     onProgress: (step) => output.progress(step),
     afterPass: (pass, graph) => {
       if (flags.printAfter !== pass.name && flags.printAfter !== "all") return;
