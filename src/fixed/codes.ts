@@ -47,6 +47,27 @@ export function packReals(
   }
 }
 
+/** Float numbers to codes of at most 53 bits. */
+export function realsToCodes(
+  values: Float64Array,
+  { format, rounding, overflow }: Pick<CodeLayout, "format" | "rounding" | "overflow">,
+): Float64Array {
+  const codes = new Float64Array(values.length);
+  if (format.width > 53 || overflow !== "SAT") {
+    for (let i = 0; i < values.length; i++) {
+      codes[i] = Number(realToCode(values[i], format, rounding, overflow));
+    }
+    return codes;
+  }
+  const scale = 2 ** format.frac;
+  const [min, max] = [Number(minCode(format)), Number(maxCode(format))];
+  for (let i = 0; i < values.length; i++) {
+    const rounded = roundReal(values[i] * scale, rounding);
+    codes[i] = rounded > max ? max : rounded < min ? min : rounded >= min ? rounded + 0 : 0;
+  }
+  return codes;
+}
+
 /** Codes to their containers. */
 export function packCodes(
   codes: ArrayLike<bigint>,

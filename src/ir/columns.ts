@@ -1,4 +1,4 @@
-import { sizeOf } from "../tensor/index.ts";
+import { type Shape, sizeOf } from "../tensor/index.ts";
 import type { ConstValue, OpValue, Value } from "./graph.ts";
 
 /**
@@ -21,9 +21,43 @@ export function constantSide(
   return undefined;
 }
 
-/** A matrix product with constant weights of two axes. */
+/**
+ * Weights of a product: matrices `[rows, columns]`, one for each group. The last axis of the result has the
+ * columns of all groups, one group after the other.
+ */
+export interface WeightMatrices {
+  readonly groups: number;
+  readonly rows: number;
+  readonly columns: number;
+}
+
+/** Operators that multiply by weights (argument 1) and add a bias for each column (argument 2). */
+export function isProduct(op: string): boolean {
+  return op === "matmul" || op === "conv";
+}
+
+/** How a product reads weights of a shape; nothing where it has no columns to speak of. */
+export function weightMatrices(op: string, shape: Shape): WeightMatrices | undefined {
+  if (op === "matmul" && shape.length === 2) {
+    return { groups: 1, rows: shape[0], columns: shape[1] };
+  }
+  if (op !== "conv") return undefined;
+  return { groups: shape[0], rows: shape[1], columns: shape[2] };
+}
+
+/** Calls back for each row of each weight matrix: where it begins, and the result's column that it begins with. */
+export function forEachWeightRow(
+  { groups, rows, columns }: WeightMatrices,
+  row: (first: number, column: number, row: number) => void,
+): void {
+  for (let g = 0, at = 0; g < groups; g++) {
+    for (let r = 0; r < rows; r++, at += columns) row(at, g * columns, r);
+  }
+}
+
+/** A product with constant weights that have columns. */
 export function isDense(value: Value, find: (id: OpValue["args"][0]) => Value): value is OpValue {
-  if (value.kind !== "op" || value.op !== "matmul") return false;
+  if (value.kind !== "op" || !isProduct(value.op)) return false;
   const weights = find(value.args[1]);
-  return weights.kind === "const" && weights.shape.length === 2;
+  return weights.kind === "const" && weightMatrices(value.op, weights.shape) !== undefined;
 }

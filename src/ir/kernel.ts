@@ -7,7 +7,10 @@ import type { Overflow, Rounding } from "../fixed/index.ts";
  *
  * Elements are numbered in row-major order. `arg` counts the operator's arguments, constants included.
  */
-export type Kernel =
+export type Kernel = KernelWord | SequenceKernel;
+
+/** One word. Readers of kernels know these alone; `stepsOf` says a sequence in them. */
+export type KernelWord =
   | GatherKernel
   | BinaryKernel
   | ClampKernel
@@ -19,12 +22,35 @@ export type Kernel =
   | ReduceKernel
   | MatmulKernel;
 
-/** out[i] = argument `source[i]` (0 where absent) at `index[i]`. Reshapes, transposes, slices, joins. */
+/** Several words one after the other; the last step makes the result. */
+export interface SequenceKernel {
+  readonly kind: "sequence";
+  readonly steps: readonly KernelStep[];
+}
+
+/** One word of a sequence, and what it is applied to. */
+export interface KernelStep {
+  readonly kernel: KernelWord;
+  /** Below the operator's number n of arguments: that argument; from n on: the result of step (number - n). */
+  readonly args: readonly number[];
+  /** Elements of the result. */
+  readonly size: number;
+  /** All codes of the result lie in it. */
+  readonly lo: bigint;
+  readonly hi: bigint;
+}
+
+/**
+ * out[i] = argument `source[i]` (0 where absent) at `index[i]`, or `fill` where the index is -1. Reshapes,
+ * transposes, slices, joins, padding.
+ */
 export interface GatherKernel {
   readonly kind: "gather";
   readonly source?: Int32Array;
   /** Absent: the identity. */
   readonly index?: Int32Array;
+  /** Absent: zero. */
+  readonly fill?: bigint;
 }
 
 /** One side of a binary kernel: element `index[i]` (or i) of the argument, times 2^shift. */
@@ -123,11 +149,20 @@ export interface ReduceKernel {
   readonly length: number;
   readonly inner: number;
   readonly last?: boolean;
+  /** Windows: result i goes over x[starts[i] + steps[k]] instead, with outer * inner results. */
+  readonly windows?: { readonly starts: Int32Array; readonly steps: Int32Array };
+}
+
+/** The element that step k of result i of a reduction reads. */
+export function reduceElement(kernel: ReduceKernel, i: number, k: number): number {
+  const { length, inner, windows } = kernel;
+  if (windows !== undefined) return windows.starts[i] + windows.steps[k];
+  return (Math.floor(i / inner) * length + k) * inner + (i % inner);
 }
 
 /**
- * out[g, m, n] = (bias[n] << biasShift) + sum over k of a[g, m, k] * b[g, k, n], exact. The offsets of
- * `a` and `b` for group g are `aGroup[g]`, `bGroup[g]`; element strides inside a group are given.
+ * out[g, m, n] = (bias[g, n] << biasShift) + sum over k of a[g, m, k] * b[g, k, n], exact. Where the
+ * elements of `a`, `b` and the result stand is said by their sides.
  */
 export interface MatmulKernel {
   readonly kind: "matmul";
@@ -137,15 +172,54 @@ export interface MatmulKernel {
   readonly n: number;
   readonly a: MatmulSide;
   readonly b: MatmulSide;
+  /** Absent: group after group, row after row. */
+  readonly out?: MatmulSide;
   /** Argument 2 is the bias: one code for each column, shifted left by this many bits. */
   readonly biasShift?: number;
+  /** Column 0 of each group in the bias. Absent: all groups have the same. */
+  readonly biasOffset?: Int32Array;
 }
 
-/** Where the elements of one side stand: offset[g] + row * rowStride + column * columnStride. */
+/**
+ * Where the elements of one side stand: offset[g] + row * rowStride + column * columnStride. Tables take
+ * the place of strides where the distances are not equal, as in the windows of a convolution.
+ */
 export interface MatmulSide {
   readonly offset: Int32Array;
   readonly rowStride: number;
   readonly columnStride: number;
+  readonly rows?: Int32Array;
+  readonly columns?: Int32Array;
+}
+
+export function sideElement(side: MatmulSide, g: number, row: number, column: number): number {
+  const { offset, rows, columns, rowStride, columnStride } = side;
+  return (
+    offset[g] + (rows?.[row] ?? row * rowStride) + (columns?.[column] ?? column * columnStride)
+  );
+}
+
+/** Where a product's element of some group, row and column stands in the result. */
+export function productElement(
+  kernel: MatmulKernel,
+  g: number,
+  row: number,
+  column: number,
+): number {
+  const { m, n, out } = kernel;
+  return out === undefined ? (g * m + row) * n + column : sideElement(out, g, row, column);
+}
+
+/** Any kernel as steps of single words: what every reader of kernels goes through. */
+export function stepsOf(
+  kernel: Kernel,
+  argCount: number,
+  size: number,
+  [lo, hi]: readonly [bigint, bigint],
+): readonly KernelStep[] {
+  if (kernel.kind === "sequence") return kernel.steps;
+  const args = Array.from({ length: argCount }, (_, i) => i);
+  return [{ kernel, args, size, lo, hi }];
 }
 
 /** The channel of an element. */

@@ -22,11 +22,7 @@ export function quantArgs(graph: Graph, value: OpValue): QuantArg[] {
 
 /** Codes of a constant and the intervals they span: each element its own. */
 export function constQuant(codes: Tensor, format: Format): Quant {
-  const ranges = Ranges.each(codes.data.length, (i) => {
-    const code = BigInt(codes.data[i]);
-    return [code, code];
-  });
-  return { format, ranges };
+  return { format, ranges: Ranges.ofNumbers(codes.data, codes.data) };
 }
 
 /** The narrowest format of integer codes at a binary point. */

@@ -83,7 +83,12 @@ export const concat = definePrimitive<ConcatAttrs>({
   narrow: (args) => args.map(() => false),
   quant: (args, attrs) => {
     const { source, index } = origins(args, attrs);
-    const ranges = Ranges.each(source.length, (i) => {
+    // Where each argument's intervals repeat within its block, those of the result do within all blocks.
+    const axis = normalizeAxis(attrs.axis, args[0].shape.length);
+    const blocks = args.map((arg) => sizeOf(arg.shape.slice(axis)));
+    const repeats = args.every((arg, i) => blocks[i] % arg.quant.ranges.period === 0);
+    const period = repeats ? blocks.reduce((a, b) => a + b, 0) : source.length;
+    const ranges = Ranges.each(period, (i) => {
       const from = args[source[i]].quant.ranges;
       return [from.lo(index[i]), from.hi(index[i])];
     });

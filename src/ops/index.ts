@@ -4,6 +4,7 @@ import { argmax } from "./argmax.ts";
 import { batchNorm } from "./batch-norm.ts";
 import { clip } from "./clip.ts";
 import { concat } from "./concat.ts";
+import { conv } from "./conv.ts";
 import { div } from "./div.ts";
 import { expNeg } from "./exp-neg.ts";
 import { gather } from "./gather.ts";
@@ -11,8 +12,10 @@ import { gemm } from "./gemm.ts";
 import { identity } from "./identity.ts";
 import { matmul } from "./matmul.ts";
 import { max } from "./max.ts";
+import { maxPool } from "./max-pool.ts";
 import { min } from "./min.ts";
 import { mul } from "./mul.ts";
+import { pad } from "./pad.ts";
 import { prelu } from "./prelu.ts";
 import { quantize } from "./quantize.ts";
 import { reciprocal } from "./reciprocal.ts";
@@ -25,6 +28,7 @@ import { sigmoid } from "./sigmoid.ts";
 import { slice } from "./slice.ts";
 import { softmax } from "./softmax.ts";
 import { sub } from "./sub.ts";
+import { sumPool } from "./sum-pool.ts";
 import { tanh } from "./tanh.ts";
 import { transpose } from "./transpose.ts";
 import { truncate } from "./truncate.ts";
@@ -39,6 +43,7 @@ export const opTable = {
   batch_norm: batchNorm,
   clip,
   concat,
+  conv,
   div,
   exp_neg: expNeg,
   gather,
@@ -46,8 +51,10 @@ export const opTable = {
   identity,
   matmul,
   max,
+  max_pool: maxPool,
   min,
   mul,
+  pad,
   prelu,
   quantize,
   reciprocal,
@@ -60,6 +67,7 @@ export const opTable = {
   slice,
   softmax,
   sub,
+  sum_pool: sumPool,
   tanh,
   transpose,
   truncate,

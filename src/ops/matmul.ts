@@ -1,4 +1,4 @@
-import { assert, fail } from "../base/index.ts";
+import { fail } from "../base/index.ts";
 import {
   type ArgType,
   definePrimitive,
@@ -8,6 +8,7 @@ import {
 } from "../ir/index.ts";
 import { type Shape, sameShape, shapeText, sizeOf } from "../tensor/index.ts";
 import { broadcastIndex, broadcastShapes } from "./family/broadcast.ts";
+import { addBias, biasShift, columnSums, multiplyRows } from "./family/product.ts";
 
 interface Layout extends Omit<MatmulKernel, "kind"> {
   readonly shape: Shape;
@@ -48,16 +49,6 @@ function layoutOf([a, b]: readonly ArgType[]): Layout {
   };
 }
 
-/**
- * Left shift that brings the bias to the binary point of the products. Whoever quantizes the network
- * gives the bias no finer point than that.
- */
-function biasShift(args: readonly QuantArg[]): number {
-  const shift = args[0].quant.format.frac + args[1].quant.format.frac - args[2].quant.format.frac;
-  assert(shift >= 0, `the bias of a matmul has ${-shift} bits below the point of the products`);
-  return shift;
-}
-
 /** Adds up the least and greatest of each product; number arithmetic where it is exact. */
 function productInterval(
   [a, b]: readonly QuantArg[],
@@ -87,26 +78,18 @@ function productInterval(
   return [lo, hi];
 }
 
-/** The same for a constant right side and one interval for all of the left: sums of signs suffice. */
+/**
+ * The same where a constant matrix is on the right and all rows of the left have the same intervals: one
+ * for each column of the result.
+ */
 function columnIntervals([a, b]: readonly QuantArg[], layout: Layout): Ranges | undefined {
-  const weights = b.data?.data;
-  const [lo, hi] = a.quant.ranges.hull();
-  const reach = Number(hi > -lo ? hi : -lo);
-  if (weights === undefined || !a.quant.ranges.isUniform) return undefined;
-  const [low, high] = [Number(lo), Number(hi)];
-  const total = layout.k * reach * weights.reduce((top, w) => Math.max(top, Math.abs(w)), 0);
-  if (total >= 2 ** 53) return undefined;
-  return Ranges.each(layout.groups * layout.m * layout.n, (at) => {
-    const column = at % layout.n;
-    const g = Math.floor(at / (layout.m * layout.n));
-    let [min, max] = [0, 0];
-    for (let i = 0, bi = layout.b.offset[g] + column; i < layout.k; i++, bi += layout.n) {
-      const w = weights[bi];
-      min += w < 0 ? w * high : w * low;
-      max += w < 0 ? w * low : w * high;
-    }
-    return [BigInt(min), BigInt(max)];
-  });
+  const { k, n } = layout;
+  const { ranges } = a.quant;
+  if (b.data === undefined || k % ranges.period !== 0 || sizeOf(b.shape) !== k * n) {
+    return undefined;
+  }
+  const sums = columnSums((i) => [ranges.lo(i), ranges.hi(i)], b, { first: 0, k, n });
+  return Ranges.each(n, (column) => sums[column]);
 }
 
 /** Calls back for every element of the result. */
@@ -142,15 +125,14 @@ export const matmul = definePrimitive({
   float: (args) => {
     const layout = layoutOf(args);
     const [a, b, bias] = args;
-    const sums = forEachResult(layout, (g, row, column) => {
-      let sum = bias === undefined ? 0 : bias.data[column];
-      const ai = layout.a.offset[g] + row * layout.a.rowStride;
-      const bi = layout.b.offset[g] + column;
-      for (let i = 0; i < layout.k; i++)
-        sum += a.data[ai + i] * b.data[bi + i * layout.b.rowStride];
-      return sum;
-    });
-    return { shape: layout.shape, dtype: a.dtype, data: Float64Array.from(sums) };
+    const { groups, m, k, n } = layout;
+    const data = new Float64Array(groups * m * n);
+    const start = bias?.data ?? new Float64Array(n);
+    for (let g = 0; g < groups; g++) {
+      const block = { data: b.data, first: layout.b.offset[g], k, n };
+      multiplyRows(a.data, layout.a.offset[g], m, block, start, data, g * m * n, n);
+    }
+    return { shape: layout.shape, dtype: a.dtype, data };
   },
   narrow: (args) => args.map((_, i) => i < 2),
   quant: (args) => {
@@ -163,18 +145,8 @@ export const matmul = definePrimitive({
         );
         return Ranges.each(all.length, (i) => all[i]);
       })();
-    const frac = args[0].quant.format.frac + args[1].quant.format.frac;
-    const bias = args[2];
-    if (bias === undefined) return { format: products.format(frac), ranges: products };
-    const shift = BigInt(biasShift(args));
-    const ranges = Ranges.each(sizeOf(layout.shape), (i) => {
-      const column = i % layout.n;
-      return [
-        products.lo(i) + (bias.quant.ranges.lo(column) << shift),
-        products.hi(i) + (bias.quant.ranges.hi(column) << shift),
-      ];
-    });
-    return { format: ranges.format(frac), ranges };
+    const ranges = addBias(products, args, layout.n);
+    return { format: ranges.format(args[0].quant.format.frac + args[1].quant.format.frac), ranges };
   },
   fixed: ([a, b, bias], quants) => {
     const layout = layoutOf(quants);

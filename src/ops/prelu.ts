@@ -50,7 +50,7 @@ export const prelu = definePrimitive({
     const [x, slope] = args;
     const codes = slopes(args);
     const shift = BigInt(fractionBits(slope));
-    const size = x.quant.ranges.isUniform && codes.length === 1 ? 1 : sizeOf(x.shape);
+    const size = codes.length === 1 ? x.quant.ranges.period : sizeOf(x.shape);
     const ranges = Ranges.each(size, (i) => {
       const s = BigInt(codes[codes.length === 1 ? 0 : i]);
       const [lo, hi] = [x.quant.ranges.lo(i), x.quant.ranges.hi(i)];

@@ -5,7 +5,7 @@ import {
   requantize as requantizeCode,
   shiftRound,
 } from "../fixed/index.ts";
-import { definePrimitive, Ranges } from "../ir/index.ts";
+import { definePrimitive } from "../ir/index.ts";
 import { type PrecisionAttrs, readPrecision } from "./family/precision-attrs.ts";
 
 /**
@@ -24,10 +24,9 @@ export const requantize = definePrimitive<PrecisionAttrs>({
     const { format, rounding, overflow } = readPrecision(attrs);
     const from = x.quant;
     const shift = from.format.frac - format.frac;
-    const size = from.ranges.isUniform ? 1 : x.shape.reduce((a, b) => a * b, 1);
-    const ranges = Ranges.each(size, (i) => {
-      const lo = shiftRound(from.ranges.lo(i), shift, rounding);
-      const hi = shiftRound(from.ranges.hi(i), shift, rounding);
+    const ranges = from.ranges.map((low, high) => {
+      const lo = shiftRound(low, shift, rounding);
+      const hi = shiftRound(high, shift, rounding);
       const fits = lo >= minCode(format) && hi <= maxCode(format);
       if (overflow === "WRAP" && !fits) return [minCode(format), maxCode(format)];
       return [limit(lo, format, overflow), limit(hi, format, overflow)];

@@ -3,7 +3,7 @@ import { makeTensor, sameShape } from "../tensor/index.ts";
 import { definePass } from "./pass.ts";
 
 /**
- * Makes a constant that is added to each column the bias of the matrix product, where it starts the
+ * Makes a constant that is added to each column the bias of the product (matrix product or convolution), where it starts the
  * accumulator and costs no operation of its own.
  *
  *     "m" = matmul("x", "W")        "y" = matmul("x", "W", "c")
@@ -20,13 +20,14 @@ export const foldBias = definePass({
       const { constant, other } = sides;
       if (!isDense(other, (id) => build.value(id)) || !isUsedOnce(other.id)) return undefined;
       const [x, w, b] = other.args;
-      const columns = build.value(w).shape[1];
+      const columns = other.shape.at(-1) as number;
       const added = perColumn(constant, columns);
       if (added === undefined || !sameShape(other.shape, value.shape)) return undefined;
       const sign = value.op === "sub" ? -1 : 1;
       const before = b === undefined ? undefined : (build.value(b) as ConstValue).data.data;
       const data = added.map((element, i) => sign * element + (before?.[i] ?? 0));
       build.from(other.origin);
-      return build.op("matmul", [x, w, build.constant(makeTensor([columns], data), constant.id)]);
+      const bias = build.constant(makeTensor([columns], data), constant.id);
+      return build.op(other.op, [x, w, bias], other.attrs);
     }),
 });

@@ -1,4 +1,13 @@
-import { type ConstValue, constantSide, isDense, perColumn, rewriteGraph } from "../ir/index.ts";
+import {
+  type ConstValue,
+  constantSide,
+  forEachWeightRow,
+  isDense,
+  perColumn,
+  rewriteGraph,
+  type WeightMatrices,
+  weightMatrices,
+} from "../ir/index.ts";
 import { makeTensor, sameShape } from "../tensor/index.ts";
 import { definePass } from "./pass.ts";
 
@@ -26,26 +35,38 @@ export const foldInputAffine = definePass({
       if (sides === undefined || (inner.op === "sub" && !sides.isRight)) return undefined;
       const { constant, other } = sides;
       const weights = build.value(w) as ConstValue;
-      const [rows, columns] = weights.shape;
-      const factors = perColumn(constant, rows);
+      const matrices = weightMatrices(value.op, weights.shape) as WeightMatrices;
+      const channels = other.shape.at(-1) as number;
+      const factors = perColumn(constant, channels);
       if (factors === undefined || !sameShape(other.shape, inner.shape)) return undefined;
+      const channelOf = rowChannels(matrices, channels);
+      const { columns } = matrices;
       if (inner.op === "mul") {
-        const data = weights.data.data.map(
-          (weight, i) => weight * factors[Math.floor(i / columns)],
-        );
+        const data = new Float64Array(weights.data.data.length);
+        forEachWeightRow(matrices, (first, column, row) => {
+          const factor = factors[channelOf(column, row)];
+          for (let c = 0; c < columns; c++) data[first + c] = weights.data.data[first + c] * factor;
+        });
         const scaled = build.constant(makeTensor(weights.shape, data), w);
-        return build.op("matmul", [other.id, scaled, ...(b === undefined ? [] : [b])]);
+        return build.op(value.op, [other.id, scaled, ...(b === undefined ? [] : [b])], value.attrs);
       }
+      // What is added is not added in the padding, whose sums have no share of it.
+      const { pads = [] } = value.attrs;
+      if ((pads as readonly number[]).some((n) => n > 0)) return undefined;
       const sign = inner.op === "sub" ? -1 : 1;
-      const bias = new Float64Array(columns);
+      const bias = new Float64Array(matrices.groups * columns);
       if (b !== undefined) bias.set((build.value(b) as ConstValue).data.data);
-      for (let i = 0; i < weights.data.data.length; i++) {
-        bias[i % columns] += sign * factors[Math.floor(i / columns)] * weights.data.data[i];
-      }
-      return build.op("matmul", [
-        other.id,
-        w,
-        build.constant(makeTensor([columns], bias), constant.id),
-      ]);
+      forEachWeightRow(matrices, (first, column, row) => {
+        const added = sign * factors[channelOf(column, row)];
+        for (let c = 0; c < columns; c++) bias[column + c] += added * weights.data.data[first + c];
+      });
+      const folded = build.constant(makeTensor([bias.length], bias), constant.id);
+      return build.op(value.op, [other.id, w, folded], value.attrs);
     }),
 });
+
+/** The channel of the argument that a row of the weights meets; rows of a window come channel by channel. */
+function rowChannels({ groups, columns }: WeightMatrices, channels: number) {
+  const each = channels / groups;
+  return (column: number, row: number): number => (column / columns) * each + (row % each);
+}

@@ -1,4 +1,13 @@
-import { type ConstValue, constantSide, isDense, perColumn, rewriteGraph } from "../ir/index.ts";
+import {
+  type ConstValue,
+  constantSide,
+  forEachWeightRow,
+  isDense,
+  perColumn,
+  rewriteGraph,
+  type WeightMatrices,
+  weightMatrices,
+} from "../ir/index.ts";
 import { makeTensor, sameShape } from "../tensor/index.ts";
 import { definePass } from "./pass.ts";
 
@@ -22,17 +31,23 @@ export const foldScale = definePass({
       if (!isDense(other, find) || !isUsedOnce(other.id)) return undefined;
       const [x, w, b] = other.args;
       const weights = build.value(w) as ConstValue;
-      const columns = weights.shape[1];
+      const matrices = weightMatrices(other.op, weights.shape) as WeightMatrices;
+      const columns = matrices.groups * matrices.columns;
       const factors = perColumn(constant, columns);
       if (factors === undefined || !sameShape(other.shape, value.shape)) return undefined;
       build.from(other.origin);
-      const scaled = weights.data.data.map((weight, i) => weight * factors[i % columns]);
+      const scaled = new Float64Array(weights.data.data.length);
+      forEachWeightRow(matrices, (first, column) => {
+        for (let c = 0; c < matrices.columns; c++) {
+          scaled[first + c] = weights.data.data[first + c] * factors[column + c];
+        }
+      });
       const scaledArgs = [x, build.constant(makeTensor(weights.shape, scaled), w)];
       if (b !== undefined) {
         const bias = build.value(b) as ConstValue;
         const data = bias.data.data.map((element, i) => element * factors[i]);
         scaledArgs.push(build.constant(makeTensor(bias.shape, data), b));
       }
-      return build.op("matmul", scaledArgs);
+      return build.op(other.op, scaledArgs, other.attrs);
     }),
 });

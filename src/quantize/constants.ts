@@ -1,5 +1,11 @@
-import { type Precision, realToCode } from "../fixed/index.ts";
-import { constQuant, formatOfCodes, type Quant } from "../ir/index.ts";
+import { type Precision, realsToCodes } from "../fixed/index.ts";
+import {
+  constQuant,
+  forEachWeightRow,
+  formatOfCodes,
+  type Quant,
+  type WeightMatrices,
+} from "../ir/index.ts";
 import { makeTensor, type Tensor } from "../tensor/index.ts";
 import { formatForRange } from "./choose-format.ts";
 
@@ -13,12 +19,8 @@ export interface QuantizedConstant {
  * Rounds a constant into a precision, then drops the factors of two that all codes share: a weight that
  * was trained to six bits takes six bits, whatever was allowed.
  */
-export function quantizeConstant(
-  data: Tensor,
-  { format, rounding, overflow }: Precision,
-): QuantizedConstant {
-  const codes = data.data.map((value) => Number(realToCode(value, format, rounding, overflow)));
-  return packConstant(data, codes, format.frac);
+export function quantizeConstant(data: Tensor, precision: Precision): QuantizedConstant {
+  return packConstant(data, realsToCodes(data.data, precision), precision.format.frac);
 }
 
 /** Bits of a constant's greatest code: doubles hold no more. */
@@ -50,52 +52,76 @@ export function packConstant(like: Tensor, codes: Float64Array, frac: number): Q
 
 /** How often all codes can be halved. Zero for a constant that is zero throughout. */
 function sharedTwos(codes: Float64Array): number {
-  let least = Infinity;
-  for (const code of codes) {
-    if (code === 0) continue;
-    let [rest, twos] = [Math.abs(code), 0];
-    while (rest % 2 === 0 && twos < least) {
-      rest /= 2;
-      twos++;
-    }
-    least = Math.min(least, twos);
-    if (least === 0) return 0;
-  }
-  return Number.isFinite(least) ? least : 0;
+  let joined = 0;
+  for (let i = 0; i < codes.length && (joined & 1) === 0; i++) joined |= codes[i];
+  return twosOf(joined, () => codes);
+}
+
+/** Zeros at the end of integers whose low 32 bits together are `joined`. */
+function twosOf(joined: number, codes: () => Float64Array): number {
+  if (joined !== 0) return 31 - Math.clz32(joined & -joined);
+  const high = codes();
+  if (high.every((code) => code === 0)) return 0;
+  return 32 + sharedTwos(high.map((code) => code / 2 ** 32));
 }
 
 /** Points of two columns differ by this much at most, so that codes stay far below 53 bits. */
 const columnSpread = 24;
 
 /**
- * Weights `[k, n]` with a binary point for each column: `widthBits` bits of each column's own reach. The
- * codes share the finest point, so those of coarser columns end in zeros, which cost nothing in hardware.
+ * Weights with a binary point for each column: `widthBits` bits of each column's own reach. The codes share
+ * the finest point, so those of coarser columns end in zeros, which cost nothing in hardware.
  */
-export function quantizeColumns(data: Tensor, widthBits: number): QuantizedConstant {
-  const columns = data.shape[1];
-  const coarsest = formatForRange(...extent(data.data), widthBits).frac;
-  const fracs = Array.from({ length: columns }, (_, n) => {
-    const column = data.data.filter((_weight, i) => i % columns === n);
-    const { frac } = formatForRange(...extent(column), widthBits);
-    return Math.min(frac, coarsest + columnSpread);
+export function quantizeColumns(
+  data: Tensor,
+  matrices: WeightMatrices,
+  widthBits: number,
+): QuantizedConstant {
+  const { groups, columns } = matrices;
+  const weights = data.data;
+  const [lo, hi] = [new Float64Array(groups * columns), new Float64Array(groups * columns)];
+  forEachWeightRow(matrices, (first, column) => {
+    for (let c = 0; c < columns; c++) {
+      const weight = weights[first + c];
+      if (weight < lo[column + c]) lo[column + c] = weight;
+      if (weight > hi[column + c]) hi[column + c] = weight;
+    }
   });
-  const codes = data.data.map((weight, i) => Math.floor(weight * 2 ** fracs[i % columns] + 0.5));
-  const shared = Array.from({ length: columns }, (_, n) =>
-    sharedTwos(codes.filter((_code, i) => i % columns === n)),
+  const [least, most] = [lo.reduce((a, b) => Math.min(a, b)), hi.reduce((a, b) => Math.max(a, b))];
+  const coarsest = formatForRange(least, most, widthBits).frac;
+  const fracs = lo.map((low, n) =>
+    Math.min(formatForRange(low, hi[n], widthBits).frac, coarsest + columnSpread),
   );
+  const scales = fracs.map((frac) => 2 ** frac);
+  const codes = new Float64Array(weights.length);
+  forEachWeightRow(matrices, (first, column) => {
+    for (let c = 0; c < columns; c++) {
+      codes[first + c] = Math.floor(weights[first + c] * scales[column + c] + 0.5);
+    }
+  });
+  const shared = twosOfColumns(codes, matrices);
   const finest = fracs.reduce((top, frac, n) => Math.max(top, frac - shared[n]), -Infinity);
-  const aligned = codes.map((code, i) => code * 2 ** (finest - fracs[i % columns]));
-  return packConstant(data, aligned, finest);
+  const gains = fracs.map((frac) => 2 ** (finest - frac));
+  if (gains.some((gain) => gain !== 1)) {
+    forEachWeightRow(matrices, (first, column) => {
+      for (let c = 0; c < columns; c++) codes[first + c] *= gains[column + c];
+    });
+  }
+  return packConstant(data, codes, finest);
 }
 
-/** How often the codes of each column of `[k, n]` can all be halved. */
-export function columnTwos(codes: Tensor): number[] {
-  const columns = codes.shape[1];
-  return Array.from({ length: columns }, (_, n) =>
-    sharedTwos(codes.data.filter((_code, i) => i % columns === n)),
-  );
+/** How often the codes of each column can all be halved. */
+export function twosOfColumns(codes: Float64Array, matrices: WeightMatrices): number[] {
+  const { groups, columns } = matrices;
+  const joined = new Int32Array(groups * columns);
+  forEachWeightRow(matrices, (first, column) => {
+    for (let c = 0; c < columns; c++) joined[column + c] |= codes[first + c];
+  });
+  return Array.from(joined, (low, n) => twosOf(low, () => columnOf(codes, matrices, n)));
 }
 
-function extent(data: Float64Array): [number, number] {
-  return data.reduce<[number, number]>(([lo, hi], x) => [Math.min(lo, x), Math.max(hi, x)], [0, 0]);
+function columnOf(codes: Float64Array, matrices: WeightMatrices, n: number): Float64Array {
+  const { rows, columns } = matrices;
+  const first = Math.floor(n / columns) * rows * columns + (n % columns);
+  return Float64Array.from({ length: rows }, (_, r) => codes[first + r * columns]);
 }

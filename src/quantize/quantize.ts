@@ -14,6 +14,7 @@ import {
   type Graph,
   getValue,
   isExact,
+  isProduct,
   type OpValue,
   originText,
   type PrimitiveOp,
@@ -26,17 +27,18 @@ import {
   type Registry,
   type Value,
   type ValueId,
+  weightMatrices,
 } from "../ir/index.ts";
 import { precisionAttrs } from "../ops/index.ts";
 import { calibratedPrecision, formatForRange } from "./choose-format.ts";
 import type { PrecisionRequest, QuantizeOptions } from "./config.ts";
 import {
-  columnTwos,
   exactConstant,
   packConstant,
   type QuantizedConstant,
   quantizeColumns,
   quantizeConstant,
+  twosOfColumns,
 } from "./constants.ts";
 import type { Statistics } from "./statistics.ts";
 
@@ -117,6 +119,8 @@ class Quantizer {
   readonly #exact = new Map<ValueId, ValueId>();
   /** Requantized variants by value and format, so that all who need one share it. */
   readonly #narrowed = new Map<string, ValueId>();
+  /** An operator asks for its weights more than once. */
+  #lastWeight: { value: OpValue; constant: ConstValue; quantized: QuantizedConstant } | undefined;
 
   constructor(graph: Graph, ops: Registry, statistics: Statistics, options: QuantizeOptions) {
     this.#graph = graph;
@@ -184,7 +188,7 @@ class Quantizer {
     const complete = varying.map((id, i) => {
       if (id !== undefined) return id;
       const constant = types[i] as ConstValue;
-      const isBias = value.op === "matmul" && i === 2;
+      const isBias = isProduct(value.op) && i === 2;
       if (isBias) return this.#addend(value, constant, this.#accumulatorPoint(value, varying));
       return narrow[i] || points.length === 0
         ? this.#weight(value, constant)
@@ -227,17 +231,22 @@ class Quantizer {
 
   #quantizeWeight(value: OpValue, constant: ConstValue): QuantizedConstant {
     if (isExact(constant)) return exactConstant(constant.data);
+    const last = this.#lastWeight;
+    if (last?.value === value && last.constant === constant) return last.quantized;
     const request = this.#layer(value)?.weight ?? this.#options.default;
-    if (value.op === "matmul" && constant.shape.length === 2 && request.kind === "width") {
-      return quantizeColumns(constant.data, request.widthBits);
-    }
-    return quantizeConstant(constant.data, constantPrecision(constant.data.data, request));
+    const matrices = weightMatrices(value.op, constant.shape);
+    const quantized =
+      matrices !== undefined && request.kind === "width"
+        ? quantizeColumns(constant.data, matrices, request.widthBits)
+        : quantizeConstant(constant.data, constantPrecision(constant.data.data, request));
+    this.#lastWeight = { value, constant, quantized };
+    return quantized;
   }
 
   /** A constant that is added: at the point of what it meets, or at a finer one that its width allows. */
   #addend(value: OpValue, constant: ConstValue, frac: number): ValueId {
     const { data } = constant.data;
-    if (isExact(constant) && value.op !== "matmul") {
+    if (isExact(constant) && !isProduct(value.op)) {
       const { codes, quant } = exactConstant(constant.data);
       return this.#constant(constant, codes, quant);
     }
@@ -246,11 +255,11 @@ class Quantizer {
       const wish = constantPrecision(data, request);
       // The accumulator's point is the finest that a bias can have.
       const format =
-        value.op === "matmul" && wish.format.frac > frac ? coarser(wish.format, frac) : wish.format;
+        isProduct(value.op) && wish.format.frac > frac ? coarser(wish.format, frac) : wish.format;
       const { codes, quant } = quantizeConstant(constant.data, { ...wish, format });
       return this.#constant(constant, codes, quant);
     }
-    if (value.op === "matmul") return this.#bias(value, constant, frac);
+    if (isProduct(value.op)) return this.#bias(value, constant, frac);
     const calibrated = constantPrecision(data, this.#options.default).format.frac;
     const point = Math.max(frac, Math.min(calibrated, frac + 16));
     const reach = data.reduce((top, x) => Math.max(top, Math.abs(x)), 0);
@@ -264,8 +273,11 @@ class Quantizer {
   /** A bias at the point of its column's products, which is the accumulator's or a coarser one. */
   #bias(value: OpValue, constant: ConstValue, frac: number): ValueId {
     const weights = getValue(this.#graph, value.args[1]);
-    const isMatrix = weights.kind === "const" && weights.shape.length === 2;
-    const twos = isMatrix ? columnTwos(this.#quantizeWeight(value, weights).codes) : [];
+    const matrices = weights.kind === "const" ? weightMatrices(value.op, weights.shape) : undefined;
+    const twos =
+      weights.kind === "const" && matrices !== undefined
+        ? twosOfColumns(this.#quantizeWeight(value, weights).codes.data, matrices)
+        : [];
     const codes = constant.data.data.map((element, n) => {
       const spare = twos[n] ?? 0;
       return Math.floor(element * 2 ** (frac - spare) + 0.5) * 2 ** spare;

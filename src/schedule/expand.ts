@@ -5,12 +5,17 @@ import {
   type BinaryKernel,
   channelOf,
   type Kernel,
+  type KernelWord,
   type MatmulKernel,
   type Operand,
+  productElement,
   type ReduceKernel,
   type RequantizeKernel,
+  reduceElement,
   type ScaleKernel,
   type SlopeKernel,
+  sideElement,
+  stepsOf,
   type TableKernel,
   type ThresholdKernel,
 } from "../ir/index.ts";
@@ -32,11 +37,29 @@ export function expandKernel(
   args: readonly Wires[],
   size: number,
 ): Wire[] {
+  const all: Wires[] = [...args];
+  for (const step of stepsOf(kernel, args.length, size, [0n, 0n])) {
+    const own = step.args.map((arg) => all[arg]);
+    all.push(expandWord(build, step.kernel, own, step.size));
+  }
+  return all.at(-1) as Wire[];
+}
+
+function expandWord(
+  build: NetBuilder,
+  kernel: KernelWord,
+  args: readonly Wires[],
+  size: number,
+): Wire[] {
   const each = (element: (i: number) => Wire): Wire[] =>
     Array.from({ length: size }, (_, i) => element(i));
   switch (kernel.kind) {
     case "gather":
-      return each((i) => args[kernel.source?.[i] ?? 0][kernel.index?.[i] ?? i]);
+      return each((i) => {
+        const from = kernel.index?.[i] ?? i;
+        if (from < 0) return build.constant(kernel.fill ?? 0n);
+        return args[kernel.source?.[i] ?? 0][from];
+      });
     case "binary":
       return each((i) => binary(build, kernel, pick(args, kernel.a, i), pick(args, kernel.b, i)));
     case "clamp":
@@ -259,9 +282,7 @@ function choice(build: NetBuilder, index: Wire, values: Float64Array): Wire {
 }
 
 function reduce(build: NetBuilder, kernel: ReduceKernel, x: Wires, i: number): Wire {
-  const { length, inner } = kernel;
-  const start = Math.floor(i / inner) * length * inner + (i % inner);
-  const along = Array.from({ length }, (_, k) => x[start + k * inner]);
+  const along = Array.from({ length: kernel.length }, (_, k) => x[reduceElement(kernel, i, k)]);
   switch (kernel.fn) {
     case "sum":
       return sumTerms(
@@ -316,12 +337,11 @@ function pairwise<T>(items: readonly T[], join: (a: T, b: T) => T): T {
  */
 function matmul(build: NetBuilder, kernel: MatmulKernel, args: readonly Wires[]): Wire[] {
   const { groups, m, k, n, a, b } = kernel;
-  const bias = biasCodes(build, kernel, args);
   const plans = new Map<number, SumPlan>();
-  const results: Wire[] = [];
+  const results = new Array<Wire>(groups * m * n);
   for (let group = 0; group < groups; group++) {
-    const y = (at: number, column: number) =>
-      args[1][b.offset[group] + at * b.rowStride + column * b.columnStride];
+    const bias = biasCodes(build, kernel, args, group);
+    const y = (at: number, column: number) => args[1][sideElement(b, group, at, column)];
     const isConstant = build.cell(y(0, 0)).net.kind === "const";
     let plan = plans.get(b.offset[group]);
     if (isConstant && plan === undefined) {
@@ -332,15 +352,16 @@ function matmul(build: NetBuilder, kernel: MatmulKernel, args: readonly Wires[])
       plans.set(b.offset[group], plan);
     }
     for (let row = 0; row < m; row++) {
-      const start = a.offset[group] + row * a.rowStride;
-      const x = Array.from({ length: k }, (_, at) => args[0][start + at * a.columnStride]);
-      results.push(
-        ...(plan !== undefined
+      const x = Array.from({ length: k }, (_, at) => args[0][sideElement(a, group, row, at)]);
+      const sums =
+        plan !== undefined
           ? buildSums(build, plan, x, bias)
           : Array.from({ length: n }, (_, column) =>
               dotProduct(build, x, (at) => y(at, column), bias[column]),
-            )),
-      );
+            );
+      sums.forEach((sum, column) => {
+        results[productElement(kernel, group, row, column)] = sum;
+      });
     }
   }
   return results;
@@ -348,11 +369,13 @@ function matmul(build: NetBuilder, kernel: MatmulKernel, args: readonly Wires[])
 
 function biasCodes(
   build: NetBuilder,
-  { n, biasShift }: MatmulKernel,
+  { n, biasShift, biasOffset }: MatmulKernel,
   args: readonly Wires[],
+  group: number,
 ): bigint[] {
+  const first = biasOffset?.[group] ?? 0;
   return Array.from({ length: n }, (_, column) =>
-    biasShift === undefined ? 0n : build.cell(args[2][column]).lo << BigInt(biasShift),
+    biasShift === undefined ? 0n : build.cell(args[2][first + column]).lo << BigInt(biasShift),
   );
 }
 

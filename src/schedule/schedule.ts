@@ -6,10 +6,12 @@ import {
   type Graph,
   getValue,
   inputsOf,
+  isProduct,
   type OpValue,
   quantOf,
   type Registry,
   type ValueId,
+  weightMatrices,
 } from "../ir/index.ts";
 import { sizeOf } from "../tensor/index.ts";
 import { planChain } from "./chain.ts";
@@ -132,8 +134,10 @@ function planStream(elements: readonly StreamElement[], intervalCycles: number):
 function checkSize(graph: Graph, reuseOf: (value: OpValue) => number): void {
   let unrolled = 0;
   for (const value of graph.values.values()) {
-    if (value.kind !== "op" || value.op !== "matmul" || reuseOf(value) > 1) continue;
-    const k = getValue(graph, value.args[0]).shape.at(-1) ?? 1;
+    if (value.kind !== "op" || !isProduct(value.op)) continue;
+    if (value.op === "matmul" && reuseOf(value) > 1) continue;
+    const [x, w] = value.args.map((id) => getValue(graph, id));
+    const k = weightMatrices(value.op, w.shape)?.rows ?? x.shape.at(-1) ?? 1;
     unrolled += sizeOf(value.shape) * k;
   }
   if (unrolled <= unrollLimit) return;

@@ -61,7 +61,7 @@ describe("found faults", () => {
   it("a bias finer than the products lost its last bits", () => {
     const args = [quantArg([1, 2], 4, 0), quantArg([2, 2], 4, 0), constArg([1, 1], 3, 1)];
     expect(() => primitive("matmul").quant(args, {})).toThrow(
-      "the bias of a matmul has 1 bits below the point of the products",
+      "the bias of a product has 1 bits below the point of the products",
     );
   });
 

@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { type Format, type StepRounding, stepRoundings } from "../../src/fixed/index.ts";
 import type { Attrs, AttrValue } from "../../src/ir/index.ts";
-import { type OpName, precisionAttrs } from "../../src/ops/index.ts";
+import { type OpName, opTable, precisionAttrs } from "../../src/ops/index.ts";
 import { type Shape, sizeOf } from "../../src/tensor/index.ts";
 import { arbitraryFormat, arbitraryPrecision } from "../arbitrary/formats.ts";
 import { arbitraryBroadcast, arbitraryReal, arbitraryShape } from "../arbitrary/tensors.ts";
@@ -119,6 +119,71 @@ const table = (
 const nonZero = arbitraryReal.filter((value) => value !== 0);
 const positive = fc.integer({ min: 1, max: 64 }).map((eighths) => eighths / 8);
 
+/** Windows over `rank` spatial axes that all hold an element which is no padding. */
+const arbitraryWindows = (rank: number) =>
+  fc
+    .array(
+      fc
+        .record({
+          kernel: fc.integer({ min: 1, max: 3 }),
+          stride: fc.integer({ min: 1, max: 2 }),
+          dilation: fc.constantFrom(1, 1, 2),
+          extent: fc.integer({ min: 1, max: 4 }),
+        })
+        .chain(({ kernel, dilation, ...rest }) =>
+          fc
+            .tuple(fc.nat({ max: kernel - 1 }), fc.nat({ max: kernel - 1 }))
+            .map(([begin, end]) => ({ kernel, dilation, begin, end, ...rest })),
+        )
+        .filter(
+          ({ kernel, dilation, begin, end, extent }) =>
+            extent + begin + end > dilation * (kernel - 1) &&
+            // Each place of a dilated window must meet the value.
+            (dilation === 1 || (begin <= extent && end <= extent && extent > 1)),
+        ),
+      { minLength: rank, maxLength: rank },
+    )
+    .map((axes) => ({
+      spatial: axes.map(({ extent }) => extent),
+      attrs: {
+        kernel: axes.map(({ kernel }) => kernel),
+        strides: axes.map(({ stride }) => stride),
+        dilations: axes.map(({ dilation }) => dilation),
+        pads: [...axes.map(({ begin }) => begin), ...axes.map(({ end }) => end)],
+      },
+    }));
+
+const arbitraryPool = (ours: "max_pool" | "sum_pool"): fc.Arbitrary<Application> =>
+  fc
+    .integer({ min: 1, max: 3 })
+    .chain((rank) => fc.tuple(arbitraryWindows(rank), fc.integer({ min: 1, max: 3 })))
+    .map(([{ spatial, attrs }, channels]) => ({
+      args: [variable([1, ...spatial, channels])],
+      attrs,
+    }))
+    .filter(({ args, attrs }) => {
+      try {
+        opTable[ours].type([{ shape: args[0].shape, dtype: "float" }], attrs as never);
+        return true;
+      } catch {
+        return false;
+      }
+    });
+
+/** Orders of axes: channels to the second place, and back to the last. */
+const channelsFirst = (rank: number) => [
+  0,
+  rank + 1,
+  ...Array.from({ length: rank }, (_, i) => i + 1),
+];
+const channelsLast = (rank: number) => [0, ...Array.from({ length: rank }, (_, i) => i + 2), 1];
+
+/** The attributes of windows under the names of ONNX. */
+const windowTwin = ({ kernel, ...rest }: Attrs): Record<string, readonly number[]> => ({
+  kernel_shape: kernel as number[],
+  ...(rest as Record<string, number[]>),
+});
+
 /** Every operator and the problems it is given. Without an entry the tests do not compile. */
 export const problems: Readonly<Record<OpName, OpProblems>> = {
   add: { application: binary, onnx: sameNode("Add") },
@@ -196,6 +261,71 @@ export const problems: Readonly<Record<OpName, OpProblems>> = {
         })),
     ),
     onnx: sameNode("Concat"),
+  },
+  conv: {
+    application: fc
+      .record({
+        rank: fc.integer({ min: 1, max: 3 }),
+        batch: fc.integer({ min: 1, max: 2 }),
+        group: fc.integer({ min: 1, max: 3 }),
+        channels: fc.integer({ min: 1, max: 2 }),
+        columns: fc.integer({ min: 1, max: 3 }),
+        hasBias: fc.boolean(),
+        isConst: fc.constantFrom(true, true, true, false),
+      })
+      .chain(({ rank, batch, group, channels, columns, hasBias, isConst }) =>
+        arbitraryWindows(rank).map(({ spatial, attrs }) => ({
+          args: [
+            variable([batch, ...spatial, group * channels]),
+            { shape: [group, sizeOf(attrs.kernel) * channels, columns], isConst },
+            ...(hasBias ? [constant([group * columns])] : []),
+          ],
+          attrs: { ...attrs, group },
+        })),
+      ),
+    onnx: ({ args: [x, w, bias], attrs: { group, ...windows } }) => {
+      const kernel = windows["kernel"] as number[];
+      const rank = kernel.length;
+      const groups = group as number;
+      const channels = (x.shape.at(-1) as number) / groups;
+      const columns = w.shape[2];
+      const list = (int: readonly number[]) => ({ dims: [int.length], int });
+      return {
+        nodes: [
+          { opType: "Reshape", inputs: ["x1", "apart"] },
+          // [group, ...kernel, C, M] to [group, M, C, ...kernel]
+          {
+            opType: "Transpose",
+            inputs: ["previous"],
+            attrs: { perm: [0, rank + 2, rank + 1, ...kernel.map((_, i) => i + 1)] },
+          },
+          { opType: "Reshape", inputs: ["previous", "joined"] },
+          { opType: "Transpose", inputs: ["x0"], attrs: { perm: channelsFirst(rank) } },
+          {
+            opType: "Conv",
+            inputs: ["previous", "t2", ...(bias === undefined ? [] : ["x2"])],
+            attrs: { ...windowTwin(windows), group: groups },
+          },
+          { opType: "Transpose", inputs: ["previous"], attrs: { perm: channelsLast(rank) } },
+        ],
+        constants: {
+          apart: list([groups, ...kernel, channels, columns]),
+          joined: list([groups * columns, channels, ...kernel]),
+        },
+      };
+    },
+    // The bias has no finer point than the products.
+    formats: ({ args }, { maxWidth }) =>
+      fc
+        .record({
+          a: arbitraryFormat({ maxWidth }),
+          b: arbitraryFormat({ maxWidth }),
+          c: arbitraryFormat({ maxWidth, minFrac: 0, maxFrac: 5 }),
+        })
+        .map(({ a, b, c }) =>
+          [a, b, { ...c, frac: a.frac + b.frac - c.frac }].slice(0, args.length),
+        ),
+    looseBecause: "one interval stands for all positions of a channel, and for the padding",
   },
   div: {
     application: binary.map(({ args: [a, b], attrs }) => ({
@@ -308,8 +438,49 @@ export const problems: Readonly<Record<OpName, OpProblems>> = {
         ),
   },
   max: { application: binary, onnx: sameNode("Max") },
+  max_pool: {
+    application: arbitraryPool("max_pool"),
+    onnx: ({ attrs }) => {
+      const rank = (attrs["kernel"] as number[]).length;
+      return {
+        nodes: [
+          { opType: "Transpose", inputs: ["x0"], attrs: { perm: channelsFirst(rank) } },
+          { opType: "MaxPool", inputs: ["previous"], attrs: windowTwin(attrs) },
+          { opType: "Transpose", inputs: ["previous"], attrs: { perm: channelsLast(rank) } },
+        ],
+      };
+    },
+    looseBecause: "one interval stands for all positions of a channel",
+  },
   min: { application: binary, onnx: sameNode("Min") },
   mul: { application: binary, onnx: sameNode("Mul") },
+  pad: {
+    application: arbitraryShape(1).chain((shape) =>
+      fc.record({
+        args: fc.constant([variable(shape)]),
+        attrs: fc.record({
+          pads: fc.array(fc.nat({ max: 2 }), {
+            minLength: 2 * shape.length,
+            maxLength: 2 * shape.length,
+          }),
+          value: fc.constantFrom(0, 0, 0.5, -3),
+        }),
+      }),
+    ),
+    onnx: ({ attrs: { pads, value } }) => ({
+      nodes: [{ opType: "Pad", inputs: ["x0", "pads", "value"] }],
+      constants: {
+        pads: { dims: [(pads as number[]).length], int: pads as number[] },
+        value: { dims: [], float: [value as number] },
+      },
+    }),
+    // A fill that the argument's binary point can express, so that it is not rounded.
+    quantAttrs: ({ pads }, [{ frac }]) =>
+      fc.integer({ min: -99, max: 99 }).map((code) => ({
+        pads: pads as number[],
+        value: code * 2 ** -frac,
+      })),
+  },
   prelu: {
     application: arbitraryShape(1).chain((shape) =>
       fc
@@ -449,6 +620,32 @@ export const problems: Readonly<Record<OpName, OpProblems>> = {
     onnx: sameNode("Softmax"),
   },
   sub: { application: binary, onnx: sameNode("Sub") },
+  sum_pool: {
+    application: arbitraryPool("sum_pool"),
+    onnx: ({ attrs }) => {
+      const kernel = attrs["kernel"] as number[];
+      return {
+        nodes: [
+          { opType: "Transpose", inputs: ["x0"], attrs: { perm: channelsFirst(kernel.length) } },
+          {
+            opType: "AveragePool",
+            inputs: ["previous"],
+            attrs: { ...windowTwin(attrs), count_include_pad: 1 },
+          },
+          { opType: "Mul", inputs: ["previous", "count"] },
+          {
+            opType: "Transpose",
+            inputs: ["previous"],
+            attrs: { perm: channelsLast(kernel.length) },
+          },
+        ],
+        constants: { count: { dims: [], float: [sizeOf(kernel)] } },
+      };
+    },
+    // Elements of either sign may cancel; ONNX Runtime rounds the average to float32.
+    floorOfError: 8,
+    looseBecause: "one interval stands for all positions of a channel, and for the padding",
+  },
   tanh: table(sameNode("Tanh")),
   transpose: {
     application: arbitraryShape().chain((shape) =>

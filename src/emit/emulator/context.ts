@@ -37,7 +37,20 @@ export function sourceOf(
   return makeCoefficient(context.pool, { codes: own, shift: 0 });
 }
 
-/** For loops that go over the elements one by one. */
-export function elementContext({ pool, constants }: StepContext): PointwiseContext {
-  return { pool, constants, coefficient: (scaled) => makeCoefficient(pool, scaled) };
+/** For loops that go over the elements one by one, or over those at `which` alone, of `size`. */
+export function elementContext(
+  { pool, constants }: StepContext,
+  which?: Int32Array,
+  size = which?.length,
+): PointwiseContext {
+  const isPart = which !== undefined && which.length !== size;
+  return {
+    pool,
+    constants,
+    coefficient: (scaled) =>
+      makeCoefficient(
+        pool,
+        isPart ? { ...scaled, codes: Float64Array.from(which, (i) => scaled.codes[i]) } : scaled,
+      ),
+  };
 }

@@ -28,9 +28,7 @@ interface ElementLoop {
 export function planElementwise(context: StepContext, group: Group): StepCode {
   const { root } = group;
   const { kernel } = root;
-  if (kernel.kind === "gather" && kernel.source !== undefined) {
-    return planJoin(context, root, kernel, kernel.source);
-  }
+  if (kernel.kind === "gather" && isJoin(kernel)) return planJoin(context, group, kernel);
   const result = resultOf(group);
   const target = storedStream(
     context.stored(result.id),
@@ -69,25 +67,32 @@ function readRoot(
   return { operands: [source(0)], first: (_, [x]) => x, chained: true };
 }
 
-/** A gather of several values: a loop for each. */
-function planJoin(
-  context: StepContext,
-  { id, args, size, interval }: Node,
-  { index }: GatherKernel,
-  from: Int32Array,
-): StepCode {
-  const stored = context.stored(id);
-  const loops = args.flatMap((arg, a) => {
-    const to = identityIndex(size).filter((i) => from[i] === a);
-    if (to.length === 0) return [];
-    const read = index === undefined ? to : to.map((i) => index[i]);
-    return elementLoop(context, to.length, {
-      operands: [sourceOf(context, arg, read, size)],
+/** Whether a gather takes from several values, or fills. */
+function isJoin({ source, index }: GatherKernel): boolean {
+  return source !== undefined || index?.some((from) => from < 0) === true;
+}
+
+/** A gather of several values, or with filling: a loop for each of them, and each with the chain. */
+function planJoin(context: StepContext, group: Group, kernel: GatherKernel): StepCode {
+  const { args, size, interval } = group.root;
+  const { source, index, fill = 0n } = kernel;
+  const stored = context.stored(resultOf(group).id);
+  const isFill = (i: number) => index !== undefined && index[i] < 0;
+  const loop = (to: Int32Array, operand: Source) =>
+    elementLoop(context, to.length, {
+      operands: [operand],
       first: (f, [x]) => settle(f, x, interval),
-      chain: new Chain([], elementContext(context)),
+      chain: new Chain(group.chain, elementContext(context, to, size)),
       target: storedStream(stored, context.stride, to),
     });
+  const loops = args.flatMap((arg, a) => {
+    const to = identityIndex(size).filter((i) => !isFill(i) && (source?.[i] ?? 0) === a);
+    if (to.length === 0) return [];
+    const read = index === undefined ? to : to.map((i) => index[i]);
+    return loop(to, sourceOf(context, arg, read, size));
   });
+  const filled = identityIndex(size).filter(isFill);
+  if (filled.length > 0) loops.push(loop(filled, { kind: "uniform", value: fill }));
   return (f, vectors) => {
     for (const emit of loops) emit(f, vectors);
   };

@@ -1,4 +1,11 @@
-import type { GatherKernel, MatmulKernel, ValueId } from "../../ir/index.ts";
+import {
+  type GatherKernel,
+  type MatmulKernel,
+  type MatmulSide,
+  productElement,
+  sideElement,
+  type ValueId,
+} from "../../ir/index.ts";
 import { identityIndex } from "./nest.ts";
 
 /**
@@ -37,42 +44,54 @@ export function readProduct(
   kernel: MatmulKernel,
   isConstant: (id: ValueId) => boolean,
 ): Product {
-  const { groups, m, n, k } = kernel;
+  const { groups, m, n, k, a, b } = kernel;
   const isTransposed = isConstant(args[0]) && !isConstant(args[1]);
   const [rowsPerGroup, columns] = isTransposed ? [n, m] : [m, n];
   const rows = groups * rowsPerGroup;
-  const perRow = (element: (group: number, row: number) => number): Int32Array =>
-    Int32Array.from({ length: rows }, (_, i) =>
-      element(Math.floor(i / rowsPerGroup), i % rowsPerGroup),
-    );
-  const { a, b } = kernel;
-  const value = isTransposed
-    ? { offset: b.offset, rowStride: b.columnStride, depthStride: b.rowStride }
-    : { offset: a.offset, rowStride: a.rowStride, depthStride: a.columnStride };
-  const other = isTransposed
-    ? { offset: a.offset, columnStride: a.rowStride, depthStride: a.columnStride }
-    : { offset: b.offset, columnStride: b.columnStride, depthStride: b.rowStride };
+  const perRow = (element: (group: number, row: number) => number): Int32Array => {
+    const all = new Int32Array(rows);
+    for (let g = 0, at = 0; g < groups; g++) {
+      for (let row = 0; row < rowsPerGroup; row++) all[at++] = element(g, row);
+    }
+    return all;
+  };
+  const value = isTransposed ? turned(b) : a;
+  const other = isTransposed ? a : turned(b);
+  const out = (g: number, row: number, column: number): number =>
+    isTransposed ? productElement(kernel, g, column, row) : productElement(kernel, g, row, column);
+  const first = value.columns?.[0] ?? 0;
   return {
     rows,
     columns,
     depth: k,
     value: args[isTransposed ? 1 : 0],
-    valueRow: perRow((g, row) => value.offset[g] + row * value.rowStride),
-    valueStep: identityIndex(k).map((i) => i * value.depthStride),
+    valueRow: perRow((g, row) => sideElement(value, g, row, 0)),
+    valueStep: identityIndex(k).map((i) => (value.columns?.[i] ?? i * value.columnStride) - first),
     other: args[isTransposed ? 0 : 1],
     otherRow: perRow((g) => other.offset[g]),
-    otherColumnStride: other.columnStride,
-    otherDepthStride: other.depthStride,
-    outRow: perRow((g, row) => g * m * n + row * (isTransposed ? 1 : n)),
-    outColumnStride: isTransposed ? n : 1,
+    otherColumnStride: other.rowStride,
+    otherDepthStride: other.columnStride,
+    outRow: perRow((g, row) => out(g, row, 0)),
+    outColumnStride: columns > 1 ? out(0, 0, 1) - out(0, 0, 0) : 1,
     ...(args.length > 2 && {
       bias: {
         id: args[2],
         shift: kernel.biasShift ?? 0,
-        row: perRow((_, row) => (isTransposed ? row : 0)),
+        row: perRow((g, row) => (kernel.biasOffset?.[g] ?? 0) + (isTransposed ? row : 0)),
         columnStride: isTransposed ? 0 : 1,
       },
     }),
+  };
+}
+
+/** A side with rows and columns exchanged. */
+function turned({ offset, rowStride, columnStride, rows, columns }: MatmulSide): MatmulSide {
+  return {
+    offset,
+    rowStride: columnStride,
+    columnStride: rowStride,
+    ...(columns && { rows: columns }),
+    ...(rows && { columns: rows }),
   };
 }
 
@@ -86,6 +105,7 @@ export function readThroughGather(
   { index }: GatherKernel,
 ): Product | undefined {
   if (index === undefined) return { ...product, value: source };
+  if (index.some((from) => from < 0)) return undefined;
   const { valueRow, valueStep, depth } = product;
   const row = valueRow.map((element) => index[element + valueStep[0]]);
   const step = valueStep.map((element) => index[valueRow[0] + element] - row[0]);

@@ -2,24 +2,26 @@ import { assert, unreachable } from "../../base/index.ts";
 import {
   type Graph,
   getValue,
-  type Kernel,
+  type KernelWord,
   type Operand,
   type OpValue,
   type QuantArg,
   quantOf,
   type Registry,
+  stepsOf,
   type Value,
   type ValueId,
+  valueId,
 } from "../../ir/index.ts";
 import { sizeOf } from "../../tensor/index.ts";
 import type { Interval } from "./interval.ts";
 import { isContiguous } from "./nest.ts";
 import { type Product, readProduct, readThroughGather } from "./product.ts";
 
-/** One operator of the graph with what it does to integers. */
+/** One operator of the graph, or one step of it, with what it does to integers. */
 export interface Node {
   readonly id: ValueId;
-  readonly kernel: Kernel;
+  readonly kernel: KernelWord;
   readonly args: readonly ValueId[];
   readonly size: number;
   readonly argSizes: readonly number[];
@@ -70,8 +72,15 @@ export interface Program {
  * into groups.
  */
 export function readProgram(graph: Graph, ops: Registry): Program {
-  const uses = countUses(graph);
   const constants = new Map<ValueId, Float64Array>();
+  const nodes: Node[] = [];
+  const needed = neededValues(graph);
+  for (const value of graph.values.values()) {
+    if (!needed.has(value.id)) continue;
+    if (value.kind === "const") constants.set(value.id, value.data.data);
+    if (value.kind === "op") nodes.push(...readNodes(graph, ops, value));
+  }
+  const uses = countUses(nodes, graph);
   const steps: Step[] = [];
   /** The group whose result a value is. */
   const groupOf = new Map<ValueId, Group>();
@@ -81,13 +90,7 @@ export function readProgram(graph: Graph, ops: Registry): Program {
     }
   };
 
-  for (const value of graph.values.values()) {
-    if (!uses.has(value.id) || value.kind === "input") continue;
-    if (value.kind === "const") {
-      constants.set(value.id, value.data.data);
-      continue;
-    }
-    const node = readNode(graph, ops, value);
+  for (const node of nodes) {
     const folded = foldGather(node, constants);
     if (folded !== undefined) {
       constants.set(node.id, folded);
@@ -145,32 +148,43 @@ export function resultOf({ root, chain }: Group): Node {
   return chain.at(-1) ?? root;
 }
 
-/** Uses of every value that an output depends on. */
-function countUses(graph: Graph): Map<ValueId, number> {
+/** Values that an output depends on. */
+function neededValues(graph: Graph): ReadonlySet<ValueId> {
+  const needed = new Set(graph.outputs.map(({ value }) => value));
+  for (const value of [...graph.values.values()].reverse()) {
+    if (value.kind === "op" && needed.has(value.id)) for (const arg of value.args) needed.add(arg);
+  }
+  return needed;
+}
+
+function countUses(nodes: readonly Node[], graph: Graph): Map<ValueId, number> {
   const uses = new Map<ValueId, number>();
   const use = (id: ValueId): void => void uses.set(id, (uses.get(id) ?? 0) + 1);
   for (const output of graph.outputs) use(output.value);
-  for (const value of [...graph.values.values()].reverse()) {
-    if (value.kind === "op" && uses.has(value.id)) value.args.forEach(use);
-  }
+  for (const node of nodes) node.args.forEach(use);
   return uses;
 }
 
-function readNode(graph: Graph, ops: Registry, value: OpValue): Node {
+/** The steps of an operator; the last one bears its name. */
+function readNodes(graph: Graph, ops: Registry, value: OpValue): Node[] {
   const op = ops.get(value.op);
   assert(op !== undefined, `operator ${value.op} of ${value.id} is not known`);
   assert(op.kind === "primitive", `${value.op} of ${value.id} was not taken apart`);
   const quant = quantOf(value);
   const args = value.args.map((id) => quantArg(getValue(graph, id)));
-  const [lo, hi] = quant.ranges.hull();
-  return {
-    id: value.id,
-    kernel: op.kernel(args, value.attrs, quant),
-    args: value.args,
-    size: sizeOf(value.shape),
-    argSizes: args.map((arg) => sizeOf(arg.shape)),
+  const kernel = op.kernel(args, value.attrs, quant);
+  const steps = stepsOf(kernel, args.length, sizeOf(value.shape), quant.ranges.hull());
+  const ids = [...value.args, ...steps.map((_, i) => valueId(`${value.id} step ${i + 1}`))];
+  ids[ids.length - 1] = value.id;
+  const sizes = [...args.map((arg) => sizeOf(arg.shape)), ...steps.map(({ size }) => size)];
+  return steps.map(({ kernel: word, args: own, size, lo, hi }, i) => ({
+    id: ids[args.length + i],
+    kernel: word,
+    args: own.map((arg) => ids[arg]),
+    size,
+    argSizes: own.map((arg) => sizes[arg]),
     interval: { lo, hi },
-  };
+  }));
 }
 
 function quantArg(value: Value): QuantArg {
@@ -187,10 +201,11 @@ function foldGather(
   if (kernel.kind !== "gather") return undefined;
   const sources = args.map((id) => constants.get(id));
   if (!sources.every((source) => source !== undefined)) return undefined;
-  return Float64Array.from(
-    { length: size },
-    (_, i) => sources[kernel.source?.[i] ?? 0][kernel.index?.[i] ?? i],
-  );
+  const fill = Number(kernel.fill ?? 0n);
+  return Float64Array.from({ length: size }, (_, i) => {
+    const from = kernel.index?.[i] ?? i;
+    return from < 0 ? fill : sources[kernel.source?.[i] ?? 0][from];
+  });
 }
 
 /** The argument that an operator could take element by element as it comes, or undefined. */
@@ -231,6 +246,6 @@ function aliasOf(
   if (kernel.kind !== "gather" || kernel.source !== undefined) return undefined;
   if (constants.has(args[0])) return undefined;
   const { index } = kernel;
-  if (index !== undefined && !isContiguous(index)) return undefined;
+  if (index !== undefined && (index[0] < 0 || !isContiguous(index))) return undefined;
   return { kind: "alias", id, of: args[0], start: index?.[0] ?? 0, interval };
 }

@@ -1,5 +1,5 @@
 import { unreachable } from "../../base/index.ts";
-import type { ReduceKernel } from "../../ir/index.ts";
+import { type ReduceKernel, reduceElement } from "../../ir/index.ts";
 import { addVecs, compareVecs, extremeVec, selectVec, word64 } from "./arithmetic.ts";
 import { elementContext, type StepCode, type StepContext } from "./context.ts";
 import { type Interval, laneFor } from "./interval.ts";
@@ -7,6 +7,7 @@ import { identityIndex } from "./nest.ts";
 import { Chain } from "./pointwise.ts";
 import { type Group, resultOf } from "./program.ts";
 import { placeOf, type StoredStream, storedStream, storeTo, streamsOf } from "./source.ts";
+import { planSteps, type StepLoop } from "./value-steps.ts";
 import {
   constantVec,
   type Lane,
@@ -17,7 +18,7 @@ import {
   type Vec,
   vecBytes,
 } from "./vec.ts";
-import { emitWalk, type Places, planWalk } from "./walk.ts";
+import { emitWalk, type Place, type Places, planWalk } from "./walk.ts";
 import type { FunctionBuilder, Local } from "./wasm/index.ts";
 
 /** out[o, n] = fn over k of x[o, k, n], then the chain. */
@@ -25,13 +26,11 @@ export function planReduce(context: StepContext, group: Group, kernel: ReduceKer
   const { inner, outer, length } = kernel;
   const { root } = group;
   const size = outer * inner;
-  const at = (step: (o: number, n: number) => number): Int32Array =>
-    identityIndex(size).map((i) => step(Math.floor(i / inner), i % inner));
-  const x = storedStream(
-    context.stored(root.args[0]),
-    context.stride,
-    at((o, n) => o * length * inner + n),
-  );
+  const first = identityIndex(size).map((i) => reduceElement(kernel, i, 0));
+  const x = storedStream(context.stored(root.args[0]), context.stride, first);
+  // From the first element on; it starts the result.
+  const further = identityIndex(length - 1).map((k) => reduceElement(kernel, 0, k + 1) - first[0]);
+  const steps = planSteps(context.pool, further, x.elementBytes);
   const target = storedStream(
     context.stored(resultOf(group).id),
     context.stride,
@@ -41,7 +40,7 @@ export function planReduce(context: StepContext, group: Group, kernel: ReduceKer
   const walk = planWalk(context.pool, size, streamsOf([target, x, ...chain.sources]));
   return (f, vectors) =>
     emitWalk(f, walk, (places) => {
-      const results = reduceElement(f, kernel, root.interval, x, places, vectors);
+      const results = reduceElements(f, kernel, root.interval, x, steps, places, vectors);
       const apply = chain.open(f, places);
       results.forEach((vec, v) => {
         storeTo(f, target, places, v, apply(settle(f, vec, root.interval)));
@@ -57,32 +56,31 @@ interface Accumulator {
 }
 
 /** Takes the first element, then goes through the others. */
-function reduceElement(
+function reduceElements(
   f: FunctionBuilder,
   kernel: ReduceKernel,
   proven: Interval,
   x: StoredStream,
+  steps: StepLoop,
   places: Places,
   vectors: number,
 ): Vec[] {
-  const { fn, length, inner } = kernel;
+  const { fn } = kernel;
   // A sum is right modulo its own lanes; extremes are compared in those of the operand.
   const lane: Lane = fn === "sum" ? laneFor(proven) : x.lane;
   const isPosition = fn === "argmax" || fn === "argmin";
-  const { pointer, offset } = placeOf(f, x, places);
-  const read = (address: Local<"i32">, v: number): Vec =>
-    toLane(f, loadVec(f, address, offset + v * vecBytes(x.lane), x.lane, x.interval), lane);
+  const start = placeOf(f, x, places);
+  const read = ({ pointer, offset }: Place, v: number): Vec =>
+    toLane(f, loadVec(f, pointer, offset + v * vecBytes(x.lane), x.lane, x.interval), lane);
 
   const all = Array.from({ length: vectors }, (_, v): Accumulator => {
-    const first = read(pointer, v);
+    const first = read(start, v);
     const parts = first.parts.map((part) => f.bind(part));
     const position = isPosition ? constantVec(0n, lane).parts.map((part) => f.bind(part)) : [];
     return { parts, position };
   });
-  const here = f.bind(pointer);
   const k = isPosition ? constantVec(0n, lane).parts.map((part) => f.bind(part)) : [];
-  f.repeat(length - 1, () => {
-    f.advance(here, inner * x.elementBytes);
+  steps.emit(f, start, 1, ([here]) => {
     if (isPosition) {
       const next = addVecs(f, makeVec(lane, k, word64), constantVec(1n, lane), word64);
       assign(f, k, next);

@@ -19,13 +19,15 @@ export interface StepLoop {
 /** Steps of equal length need no table. */
 export function planSteps(pool: DataPool, steps: Int32Array, elementBytes: number): StepLoop {
   const distance = steps.length > 1 ? steps[1] - steps[0] : 0;
-  const isUniform = distance >= 0 && steps.every((step, k) => step === k * distance);
+  const first = steps.length > 0 ? steps[0] : 0;
+  const isUniform =
+    distance >= 0 && first >= 0 && steps.every((step, k) => step === first + k * distance);
   return isUniform
-    ? uniformLoop(steps.length, distance * elementBytes)
+    ? uniformLoop(steps.length, first * elementBytes, distance * elementBytes)
     : tableLoop(pool, steps, elementBytes);
 }
 
-function uniformLoop(count: number, stepBytes: number): StepLoop {
+function uniformLoop(count: number, firstBytes: number, stepBytes: number): StepLoop {
   return {
     emit(f, { pointer, offset }, width, body) {
       const here = f.bind(pointer);
@@ -33,7 +35,7 @@ function uniformLoop(count: number, stepBytes: number): StepLoop {
         body(
           Array.from({ length: steps }, (_, i) => ({
             pointer: here,
-            offset: offset + i * stepBytes,
+            offset: offset + firstBytes + i * stepBytes,
           })),
         );
         f.advance(here, steps * stepBytes);

@@ -1,9 +1,12 @@
 import { activationRules } from "./activation.ts";
 import { constantRules } from "./constant.ts";
+import { convRules } from "./conv.ts";
 import { elementwiseRules } from "./elementwise.ts";
 import { inferenceRules } from "./inference.ts";
 import { layoutRules } from "./layout.ts";
 import { matmulRules } from "./matmul.ts";
+import { padRules } from "./pad.ts";
+import { poolRules } from "./pool.ts";
 import { reduceRules } from "./reduce.ts";
 import type { Rule } from "./rule.ts";
 import { selectRules } from "./select.ts";
@@ -13,10 +16,13 @@ import { typeRules } from "./type.ts";
 /** Operators that a network may be written with. */
 const networkRules: readonly Rule[] = [
   ...activationRules,
+  ...convRules,
   ...elementwiseRules,
   ...inferenceRules,
   ...layoutRules,
   ...matmulRules,
+  ...padRules,
+  ...poolRules,
   ...reduceRules,
   ...selectRules,
   ...typeRules,

@@ -86,6 +86,10 @@ export class NodeView {
     return this.#attribute(name, "float")?.value ?? otherwise ?? this.#absent(name);
   }
 
+  string(name: string, otherwise?: string): string {
+    return this.#attribute(name, "string")?.value ?? otherwise ?? this.#absent(name);
+  }
+
   optionalInts(name: string): readonly number[] | undefined {
     return this.#attribute(name, "ints")?.value;
   }

@@ -68,11 +68,14 @@ const groups: readonly Group[] = [
     hint: "Use the model from before ONNX Runtime optimized it, with standard operators only.",
   },
   {
-    pattern:
-      /^(Conv|ConvTranspose|DeformConv|\w*Pool|\w*RoiPool|RoiAlign|Pad|Resize|Upsample|DepthToSpace|SpaceToDepth|Col2Im|GridSample|LRN)$/,
-    reason:
-      "convolution, pooling and the like need the streaming architecture, which is not there yet",
-    hint: "Use a network of dense layers for now; convolutions come with the streaming architecture.",
+    pattern: /^(DeformConv|GridSample|\w*RoiPool|RoiAlign)$/,
+    reason: "where it reads depends on the data, which fixed wiring cannot do",
+    hint: "Use a convolution or a resize at fixed positions in its place.",
+  },
+  {
+    pattern: /^MaxUnpool$/,
+    reason: "it puts values at positions that the network computes",
+    hint: "Use ConvTranspose or Resize to enlarge in its place.",
   },
   {
     pattern: /^(LSTM|GRU|RNN)$/,

@@ -137,7 +137,7 @@ function applyRule(
 function refuseOutput(name: string): never {
   return unsupported(
     `its further output ${name} is in use`,
-    "Export the network in evaluation mode; only the first output is computed.",
+    "Only the first output is computed: export the network in evaluation mode, and leave the others out.",
   );
 }
 

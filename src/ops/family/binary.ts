@@ -71,8 +71,8 @@ export function defineBinary(spec: BinarySpec): Op {
       const { size, a, b, at } = indices(args);
       const [shiftA, shiftB] = shifts(args).map(BigInt);
       const [ra, rb] = [args[0].quant.ranges, args[1].quant.ranges];
-      const uniform = ra.isUniform && rb.isUniform;
-      const ranges = Ranges.each(uniform ? 1 : size, (i) => {
+      const period = commonPeriod(args, size);
+      const ranges = Ranges.each(period, (i) => {
         const [ia, ib] = [at(a, i), at(b, i)];
         return spec.interval(
           [ra.lo(ia) << shiftA, ra.hi(ia) << shiftA],
@@ -100,4 +100,31 @@ export function defineBinary(spec: BinarySpec): Op {
       };
     },
   });
+}
+
+/**
+ * Elements after which the intervals of a result repeat. Those of an argument that is the last axes of the
+ * result, or broadcasts along leading axes alone, repeat as its own do.
+ */
+function commonPeriod(args: readonly QuantArg[], size: number): number {
+  let period = 1;
+  for (const { shape, quant } of args) {
+    const own = sizeOf(shape);
+    const isSuffix = isTrailing(shape, args);
+    if (quant.ranges.isUniform) continue;
+    const step = isSuffix && own % quant.ranges.period === 0 ? quant.ranges.period : size;
+    if (period % step === 0) continue;
+    if (step % period !== 0) return size;
+    period = step;
+  }
+  return period;
+}
+
+/** Whether a shape is, after ones in front, the last axes of what it is broadcast to. */
+function isTrailing(shape: readonly number[], args: readonly ArgType[]): boolean {
+  const to = broadcastShapes(...args.map((arg) => arg.shape));
+  const first = shape.findIndex((extent) => extent !== 1);
+  if (first < 0) return true;
+  const rest = shape.slice(first);
+  return rest.every((extent, i) => extent === to[to.length - rest.length + i]);
 }

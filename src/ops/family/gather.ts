@@ -20,7 +20,9 @@ export function defineGather<A extends Attrs>(spec: GatherSpec<A>): Op {
     summary: spec.summary,
     type: ([x], attrs) => ({ shape: spec.shape(x.shape, attrs), dtype: x.dtype }),
     float: ([x], attrs) => {
-      const data = Float64Array.from(spec.index(x.shape, attrs), (from) => x.data[from]);
+      const map = spec.index(x.shape, attrs);
+      const data = new Float64Array(map.length);
+      for (let i = 0; i < data.length; i++) data[i] = x.data[map[i]];
       return { shape: spec.shape(x.shape, attrs), dtype: x.dtype, data };
     },
     narrow: () => [false],
@@ -28,6 +30,7 @@ export function defineGather<A extends Attrs>(spec: GatherSpec<A>): Op {
       const { format, ranges } = args[0].quant;
       if (ranges.isUniform) return { format, ranges };
       const map = index(args, attrs);
+      if (isIdentity(map, sizeOf(args[0].shape))) return { format, ranges };
       const moved = Ranges.each(map.length, (i) => [ranges.lo(map[i]), ranges.hi(map[i])]);
       return { format, ranges: moved };
     },

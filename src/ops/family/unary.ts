@@ -5,7 +5,6 @@ import {
   type Op,
   type Quant,
   type QuantArg,
-  Ranges,
 } from "../../ir/index.ts";
 import type { DType } from "../../tensor/index.ts";
 
@@ -36,10 +35,9 @@ export function defineMonotone<A extends Attrs>(spec: UnarySpec<A>): Op {
     narrow: () => [false],
     quant: ([x], attrs) => {
       const { format, ranges } = x.quant;
-      const size = ranges.isUniform ? 1 : x.shape.reduce((a, b) => a * b, 1);
-      const mapped = Ranges.each(size, (i) => [
-        spec.fixed(ranges.lo(i), format.frac, attrs),
-        spec.fixed(ranges.hi(i), format.frac, attrs),
+      const mapped = ranges.map((lo, hi) => [
+        spec.fixed(lo, format.frac, attrs),
+        spec.fixed(hi, format.frac, attrs),
       ]);
       const frac = spec.frac?.(format.frac, attrs) ?? format.frac;
       return { format: mapped.format(frac), ranges: mapped };

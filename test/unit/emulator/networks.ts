@@ -12,9 +12,12 @@ import {
 import {
   type Graph,
   type Kernel,
+  type KernelWord,
   type Op,
+  productElement,
   Ranges,
   type Registry,
+  sideElement,
   type Value,
   type ValueId,
   valueId,
@@ -63,7 +66,7 @@ export class Network {
 
   /** Applies a kernel. @throws N2F_FORMAT_RANGE where the result needs more than 64 bits */
   apply(kernel: Kernel, args: readonly Handle[], size: number): Handle {
-    const intervals = Array.from({ length: size }, (_, i) => kernelInterval(kernel, args, i));
+    const intervals = kernelIntervals(kernel, args, size);
     const needed = formatOf(hull(intervals.flat()));
     const format =
       kernel.kind === "requantize"
@@ -165,14 +168,30 @@ function portsOf(values: readonly Value[]): PortTensor[] {
   });
 }
 
-/** The interval of one element of a result. */
-function kernelInterval(kernel: Kernel, args: readonly Handle[], i: number): Interval {
+/** The interval of each element of a result. */
+function kernelIntervals(kernel: Kernel, args: readonly Handle[], size: number): Interval[] {
+  if (kernel.kind !== "sequence") {
+    return Array.from({ length: size }, (_, i) => wordInterval(kernel, args, i));
+  }
+  const values = [...args];
+  for (const step of kernel.steps) {
+    const own = step.args.map((arg) => values[arg]);
+    const intervals = kernelIntervals(step.kernel, own, step.size);
+    const ranges = Ranges.each(step.size, (i) => intervals[i]);
+    values.push({ id: valueId("step"), size: step.size, ranges });
+  }
+  const { ranges } = values[values.length - 1];
+  return Array.from({ length: size }, (_, i) => [ranges.lo(i), ranges.hi(i)]);
+}
+
+function wordInterval(kernel: KernelWord, args: readonly Handle[], i: number): Interval {
   const of = (arg: number, element: number): Interval => [
     args[arg].ranges.lo(element),
     args[arg].ranges.hi(element),
   ];
   switch (kernel.kind) {
     case "gather":
+      if (kernel.index?.[i] === -1) return [kernel.fill ?? 0n, kernel.fill ?? 0n];
       return of(kernel.source?.[i] ?? 0, kernel.index?.[i] ?? i);
     case "binary": {
       const [a, b] = [kernel.a, kernel.b].map(({ arg, index, shift }) =>
@@ -218,18 +237,22 @@ function kernelInterval(kernel: Kernel, args: readonly Handle[], i: number): Int
       );
     }
     case "matmul": {
-      const { m, n, k, a, b } = kernel;
-      const [g, row, column] = [Math.floor(i / (m * n)), Math.floor(i / n) % m, i % n];
-      const bias = args.length > 2 ? of(2, column) : [0n, 0n];
-      let [lo, hi] = bias.map((code) => code << BigInt(kernel.biasShift ?? 0));
-      for (let j = 0; j < k; j++) {
-        const x = of(0, a.offset[g] + row * a.rowStride + j * a.columnStride);
-        const y = of(1, b.offset[g] + j * b.rowStride + column * b.columnStride);
-        const [least, most] = hull(x.flatMap((p) => y.map((q) => p * q)));
-        lo += least;
-        hi += most;
+      const { groups, m, n, k, a, b, biasOffset, biasShift = 0 } = kernel;
+      for (let at = 0; at < groups * m * n; at++) {
+        const [g, row, column] = [Math.floor(at / (m * n)), Math.floor(at / n) % m, at % n];
+        if (productElement(kernel, g, row, column) !== i) continue;
+        const bias = args.length > 2 ? of(2, (biasOffset?.[g] ?? 0) + column) : [0n, 0n];
+        let [lo, hi] = bias.map((code) => code << BigInt(biasShift));
+        for (let j = 0; j < k; j++) {
+          const x = of(0, sideElement(a, g, row, j));
+          const y = of(1, sideElement(b, g, j, column));
+          const [least, most] = hull(x.flatMap((p) => y.map((q) => p * q)));
+          lo += least;
+          hi += most;
+        }
+        return [lo, hi];
       }
-      return [lo, hi];
+      throw new Error(`no product stands at ${i}`);
     }
   }
 }

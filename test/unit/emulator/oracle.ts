@@ -1,14 +1,42 @@
 import { limit, shiftRound } from "../../../src/fixed/index.ts";
-import { channelOf, type Kernel, type Operand } from "../../../src/ir/index.ts";
+import {
+  channelOf,
+  type Kernel,
+  type KernelWord,
+  type MatmulSide,
+  type Operand,
+} from "../../../src/ir/index.ts";
 
 /** What a kernel means, said once more: slowly, in big integers, one element at a time. */
-export function interpret(kernel: Kernel, args: readonly (readonly bigint[])[], size: number) {
-  return Array.from({ length: size }, (_, i) => interpretElement(kernel, args, i));
+export function interpret(
+  kernel: Kernel,
+  args: readonly (readonly bigint[])[],
+  size: number,
+): bigint[] {
+  if (kernel.kind !== "sequence") {
+    return Array.from({ length: size }, (_, i) => interpretElement(kernel, args, i));
+  }
+  const values = [...args];
+  for (const step of kernel.steps) {
+    values.push(
+      interpret(
+        step.kernel,
+        step.args.map((arg) => values[arg]),
+        step.size,
+      ),
+    );
+  }
+  return [...values[values.length - 1]];
 }
 
-function interpretElement(kernel: Kernel, args: readonly (readonly bigint[])[], i: number): bigint {
+function interpretElement(
+  kernel: KernelWord,
+  args: readonly (readonly bigint[])[],
+  i: number,
+): bigint {
   switch (kernel.kind) {
     case "gather":
+      if (kernel.index?.[i] === -1) return kernel.fill ?? 0n;
       return args[kernel.source?.[i] ?? 0][kernel.index?.[i] ?? i];
     case "binary": {
       const side = ({ arg, shift, index }: Operand) => args[arg][index?.[i] ?? i] << BigInt(shift);
@@ -47,11 +75,12 @@ function interpretElement(kernel: Kernel, args: readonly (readonly bigint[])[], 
       return BigInt(kernel.base[c] + own.filter((threshold) => threshold <= u).length);
     }
     case "reduce": {
-      const { fn, length, inner, last } = kernel;
+      const { fn, length, inner, last, windows } = kernel;
       const o = Math.floor(i / inner);
-      const along = Array.from(
-        { length },
-        (_, k) => args[0][(o * length + k) * inner + (i % inner)],
+      const along = Array.from({ length }, (_, k) =>
+        windows === undefined
+          ? args[0][(o * length + k) * inner + (i % inner)]
+          : args[0][windows.starts[i] + windows.steps[k]],
       );
       if (fn === "sum") return along.reduce((a, b) => a + b, 0n);
       const best = along.reduce((a, b) => (fn.endsWith("max") === b > a ? b : a));
@@ -59,15 +88,22 @@ function interpretElement(kernel: Kernel, args: readonly (readonly bigint[])[], 
       return BigInt(last ? along.lastIndexOf(best) : along.indexOf(best));
     }
     case "matmul": {
-      const { m, n, k, a, b } = kernel;
-      const [g, row, column] = [Math.floor(i / (m * n)), Math.floor(i / n) % m, i % n];
-      let sum = args.length > 2 ? args[2][column] << BigInt(kernel.biasShift ?? 0) : 0n;
-      for (let j = 0; j < k; j++) {
-        const x = args[0][a.offset[g] + row * a.rowStride + j * a.columnStride];
-        const y = args[1][b.offset[g] + j * b.rowStride + column * b.columnStride];
-        sum += x * y;
+      const { groups, m, n, k, a, b, out, biasShift = 0, biasOffset } = kernel;
+      const place = (side: MatmulSide, g: number, row: number, column: number) =>
+        side.offset[g] +
+        (side.rows === undefined ? row * side.rowStride : side.rows[row]) +
+        (side.columns === undefined ? column * side.columnStride : side.columns[column]);
+      for (let at = 0; at < groups * m * n; at++) {
+        const [g, row, column] = [Math.floor(at / (m * n)), Math.floor(at / n) % m, at % n];
+        if ((out === undefined ? at : place(out, g, row, column)) !== i) continue;
+        const first = biasOffset === undefined ? 0 : biasOffset[g];
+        let sum = args.length > 2 ? args[2][first + column] << BigInt(biasShift) : 0n;
+        for (let j = 0; j < k; j++) {
+          sum += args[0][place(a, g, row, j)] * args[1][place(b, g, j, column)];
+        }
+        return sum;
       }
-      return sum;
+      throw new Error(`no product stands at ${i}`);
     }
   }
 }

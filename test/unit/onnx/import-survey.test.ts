@@ -10,7 +10,7 @@ it("tells of every node what it becomes and what it costs", () => {
       node("Transpose", ["w"], ["wt"]),
       node("Gemm", ["x", "wt", "b"], ["h"], { transB: 1 }, "fc"),
       node("MatMul", ["x", "w"], ["again"]),
-      node("Conv", ["h", "k"], ["c"], {}, "conv"),
+      node("DeformConv", ["h", "k"], ["c"], {}, "conv"),
       node("Relu", ["c"], ["r"]),
       node("Max", ["h", "h", "again"], ["m"]),
     ],
@@ -52,12 +52,12 @@ it("tells of every node what it becomes and what it costs", () => {
     {
       ...common,
       name: "conv",
-      opType: "Conv",
+      opType: "DeformConv",
       outputs: [{ name: "c" }],
       status: "unsupported",
       kernel: [],
-      reason: expect.stringContaining("streaming architecture"),
-      hint: expect.stringContaining("dense layers"),
+      reason: expect.stringContaining("depends on the data"),
+      hint: expect.stringContaining("fixed positions"),
       parameters: 9,
       macs: 0,
     },
@@ -87,7 +87,7 @@ it("tells of every node what it becomes and what it costs", () => {
 it("goes on behind an unsupported node where the file notes the shape", () => {
   const model = modelOf({
     nodes: [
-      node("Conv", ["x", "w"], ["c"]),
+      node("DeformConv", ["x", "w"], ["c"]),
       node("Reshape", ["c", "shape"], ["flat"]),
       node("MatMul", ["flat", "w"], ["y"]),
     ],

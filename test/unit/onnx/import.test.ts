@@ -191,7 +191,7 @@ describe("importModel", () => {
   it("reports every unsupported node, and none only because of another", () => {
     const model = modelOf({
       nodes: [
-        node("Conv", ["x", "w"], ["c"], {}, "conv1"),
+        node("DeformConv", ["x", "w"], ["c"], {}, "conv1"),
         node("Relu", ["c"], ["r"]),
         node("BatchNormalization", ["r", "w", "w", "w", "w"], ["n"], { training_mode: 1 }, "bn"),
         node("onnx.brevitas:Quant", ["n", "w", "w", "w"], ["q"], {}, "act"),
@@ -203,9 +203,9 @@ describe("importModel", () => {
       constants: { w: tensor([3], [1, 2, 3]) },
     });
     expect(refusal(model)).toBe(`\
-N2F_OP_UNSUPPORTED: convolution, pooling and the like need the streaming architecture, which is not there yet
-  at conv1 (Conv)
-  hint: Use a network of dense layers for now; convolutions come with the streaming architecture.
+N2F_OP_UNSUPPORTED: where it reads depends on the data, which fixed wiring cannot do
+  at conv1 (DeformConv)
+  hint: Use a convolution or a resize at fixed positions in its place.
 N2F_OP_UNSUPPORTED: BatchNormalization is in training mode (training_mode = 1)
   at bn (BatchNormalization)
   hint: Export the network in evaluation mode: model.eval() before torch.onnx.export, or training=TrainingMode.EVAL.

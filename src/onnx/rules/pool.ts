@@ -1,0 +1,121 @@
+import { makeTensor, type Shape, sizeOf } from "../../tensor/index.ts";
+import type { NodeView } from "./node-view.ts";
+import { defineRule, type Rule } from "./rule.ts";
+import { channelsFirst, channelsLast, readWindows, spatialOf, type Windows } from "./windows.ts";
+
+/**
+ * Windows of a pooling. With `ceil_mode` a last window that is not full counts too, unless it begins in the
+ * padding behind the value: its missing elements are further padding at the end.
+ */
+function readPool(node: NodeView, spatial: Shape): { windows: Windows; extra: readonly number[] } {
+  const windows = readWindows(node, spatial, node.ints("kernel_shape"));
+  const { kernel, strides, dilations, pads } = windows;
+  const rank = spatial.length;
+  if (node.int("ceil_mode", 0) === 0) return { windows, extra: spatial.map(() => 0) };
+  const extra = spatial.map((extent, axis) => {
+    const [begin, end] = [pads[axis], pads[axis + rank]];
+    const reach = dilations[axis] * (kernel[axis] - 1) + 1;
+    const room = extent + begin + end - reach;
+    let last = Math.ceil(room / strides[axis]);
+    if (last * strides[axis] >= extent + begin) last--;
+    return Math.max(0, last * strides[axis] - room);
+  });
+  const extended = pads.map((n, i) => (i < rank ? n : n + extra[i - rank]));
+  return { windows: { ...windows, pads: extended }, extra };
+}
+
+const maxPool = defineRule({
+  op: "MaxPool",
+  import: (node, context) => {
+    node.int("storage_order", 0); // orders the indices alone
+    const x = node.input(0);
+    const { windows } = readPool(node, spatialOf(node, x));
+    return channelsFirst(context, context.apply("max_pool", [channelsLast(context, x)], windows));
+  },
+});
+
+/** For each place of a row the elements that a window has there, from `low` (included) to `high`. */
+function counts(extent: number, axis: number, windows: Windows, low: number, high: number) {
+  const { kernel, strides, dilations, pads } = windows;
+  const rank = kernel.length;
+  const room = extent + pads[axis] + pads[axis + rank] - dilations[axis] * (kernel[axis] - 1) - 1;
+  return Array.from({ length: Math.floor(room / strides[axis]) + 1 }, (_, place) => {
+    const first = place * strides[axis] - pads[axis];
+    return Array.from({ length: kernel[axis] }, (__, k) => first + k * dilations[axis]).filter(
+      (at) => at >= low && at < high,
+    ).length;
+  });
+}
+
+/** One divided by how many elements each place averages: a scalar where all have as many. */
+function averageFactors(
+  spatial: Shape,
+  windows: Windows,
+  extra: readonly number[],
+  countsPadding: boolean,
+) {
+  const rank = spatial.length;
+  const along = spatial.map((extent, axis) => {
+    const low = countsPadding ? -windows.pads[axis] : 0;
+    const behind = countsPadding ? windows.pads[axis + rank] - extra[axis] : 0;
+    return counts(extent, axis, windows, low, extent + behind);
+  });
+  let all = [1];
+  for (const list of along) all = all.flatMap((n) => list.map((count) => n * count));
+  const isUniform = all.every((n) => n === all[0]);
+  return isUniform
+    ? makeTensor([], [1 / all[0]])
+    : makeTensor(
+        [...along.map((list) => list.length), 1],
+        all.map((n) => 1 / n),
+      );
+}
+
+const averagePool = defineRule({
+  op: "AveragePool",
+  import: (node, context) => {
+    const countsPadding = node.int("count_include_pad", 0) !== 0;
+    const x = node.input(0);
+    const spatial = spatialOf(node, x);
+    const { windows, extra } = readPool(node, spatial);
+    const sums = context.apply("sum_pool", [channelsLast(context, x)], windows);
+    const factors = context.constant(
+      averageFactors(spatial, windows, extra, countsPadding),
+      "factor",
+    );
+    return channelsFirst(context, context.apply("mul", [sums, factors]));
+  },
+});
+
+/** One window over all. */
+function wholeWindow(spatial: Shape): Windows {
+  const ones = spatial.map(() => 1);
+  return {
+    kernel: spatial,
+    strides: ones,
+    dilations: ones,
+    pads: [...spatial, ...spatial].map(() => 0),
+  };
+}
+
+const globalMaxPool = defineRule({
+  op: "GlobalMaxPool",
+  import: (node, context) => {
+    const x = node.input(0);
+    const windows = wholeWindow(spatialOf(node, x));
+    return channelsFirst(context, context.apply("max_pool", [channelsLast(context, x)], windows));
+  },
+});
+
+const globalAveragePool = defineRule({
+  op: "GlobalAveragePool",
+  import: (node, context) => {
+    const x = node.input(0);
+    const spatial = spatialOf(node, x);
+    const sums = context.apply("sum_pool", [channelsLast(context, x)], wholeWindow(spatial));
+    const factor = context.constant(makeTensor([], [1 / sizeOf(spatial)]), "factor");
+    return channelsFirst(context, context.apply("mul", [sums, factor]));
+  },
+});
+
+export const poolRules: readonly Rule[] = [maxPool, averagePool, globalMaxPool, globalAveragePool];
