@@ -158,7 +158,9 @@ function requantize(build: NetBuilder, a: Wire, kernel: RequantizeKernel): Wire 
   }
   // A limit that can act is an end of the format, so the narrowest format of the interval has it too.
   const { signed, width } = bitsFor(limited[0], limited[1]);
-  const rule = fits ? "WRAP" : overflow;
+  // Of one signed bit the symmetric range has no -1, which 2 bits have.
+  const cut = overflow === "SAT_SYM" && signed && width === 1 ? "SAT" : overflow;
+  const rule = fits ? "WRAP" : cut;
   const net = { kind: "requantize", a, shift, rounding, overflow: rule, signed, width } as const;
   return build.net(net, limited[0], limited[1]);
 }

@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { NetBuilder } from "../../src/design/index.ts";
 import { maxCode } from "../../src/fixed/index.ts";
 import {
   Builder,
@@ -9,6 +10,7 @@ import {
   Ranges,
 } from "../../src/ir/index.ts";
 import { ops, opTable, precisionAttrs } from "../../src/ops/index.ts";
+import { expandKernel } from "../../src/schedule/expand.ts";
 import { makeTensor, type Shape } from "../../src/tensor/index.ts";
 
 /** Faults that were found once, kept by name. */
@@ -46,6 +48,21 @@ describe("found faults", () => {
     expect(quant.format.frac).toBe(0);
     expect(primitive("prelu").fixed([[5n], [3n]], [x, slope], {}, quant)).toEqual([5n]);
     expect(primitive("prelu").fixed([[-5n], [3n]], [x, slope], {}, quant)).toEqual([-60n]);
+  });
+
+  it("a symmetric limit of -1 became one of 0 in a netlist of one bit", () => {
+    const build = new NetBuilder();
+    const kernel = {
+      kind: "requantize",
+      shift: 2,
+      rounding: "TRN",
+      overflow: "SAT_SYM",
+      signed: true,
+      width: 2,
+    } as const;
+    const x = build.input(-5n, 0n);
+    const [y] = expandKernel(build, kernel, [[x]], 1);
+    expect(build.cell(y)).toMatchObject({ lo: -1n, hi: 0n, net: { overflow: "SAT", width: 1 } });
   });
 
   it("a table value that overflows a double once it is scaled could not be made an integer", () => {
