@@ -7,6 +7,8 @@ export * from "./concat.ts";
 export * from "./cycle-model.ts";
 export * from "./depthwise.ts";
 export * from "./dot.ts";
+export * from "./dot-lut.ts";
+export * from "./dot-pair.ts";
 export * from "./fifo.ts";
 export * from "./fork.ts";
 export * from "./join.ts";

@@ -1,20 +1,38 @@
 import { assert } from "../base/index.ts";
 import { adderTree } from "./adder-tree.ts";
+import { axisLanesIn } from "./axis-lanes-in.ts";
+import { axisLanesOut } from "./axis-lanes-out.ts";
 import { axisPack } from "./axis-pack.ts";
 import { axisUnpack } from "./axis-unpack.ts";
+import { concat } from "./concat.ts";
 import { dot } from "./dot.ts";
+import { dotLut } from "./dot-lut.ts";
+import { dotPair } from "./dot-pair.ts";
+import { fifo } from "./fifo.ts";
+import { fork } from "./fork.ts";
+import { join } from "./join.ts";
 import { lut } from "./lut.ts";
 import { matvec } from "./matvec.ts";
 import type { HardwareModule } from "./module.ts";
+import { mvu } from "./mvu.ts";
+import { pad } from "./pad.ts";
 import { pipeValid } from "./pipe-valid.ts";
+import { reorder } from "./reorder.ts";
 import { requantize } from "./requantize.ts";
 import { rom } from "./rom.ts";
+import { slice } from "./slice.ts";
+import { split } from "./split.ts";
+import { upsample } from "./upsample.ts";
+import { width } from "./width.ts";
 
 /** Every module of `hw/rtl`, by name. */
 export const library: ReadonlyMap<string, HardwareModule> = new Map(
-  [adderTree, dot, requantize, lut, rom, matvec, axisPack, axisUnpack, pipeValid].map(
-    (module): [string, HardwareModule] => [module.name, module],
-  ),
+  [
+    ...[adderTree, dot, requantize, lut, rom, matvec, axisPack, axisUnpack, pipeValid],
+    ...[dotLut, dotPair, mvu],
+    ...[fifo, fork, join, concat, split, width, axisLanesIn, axisLanesOut],
+    ...[slice, pad, upsample, reorder],
+  ].map((module): [string, HardwareModule] => [module.name, module]),
 );
 
 /**

@@ -1,6 +1,7 @@
 import { assert } from "../base/index.ts";
 import { treeStages } from "./adder-tree.ts";
 import { defineStreamModule, pipelined, programFront, sliceFront } from "./cycle-model.ts";
+import { pairedChain } from "./dot-pair.ts";
 import { memoryImage, packWord } from "./memory-image.ts";
 import type { ParameterValues } from "./module.ts";
 
@@ -56,7 +57,7 @@ export const mvu = defineStreamModule({
     },
     outputs: { s_ready: 1, m_valid: 1, m_data: (p) => p.ROWS * p.PE * p.ACC_W },
   },
-  uses: ["n2f_rom", "n2f_dot", "n2f_adder_tree"],
+  uses: ["n2f_lut", "n2f_rom", "n2f_dot", "n2f_dot_lut", "n2f_dot_pair"],
   latencyCycles: (p) => (p.PARALLEL ? 1 : 0) + mvuFolds(p).SF - 1 + mvuStages(p),
   intervalCycles: (p) => mvuFolds(p).SF * mvuFolds(p).NF,
   constraint(p) {
@@ -91,21 +92,10 @@ export function mvuFolds(p: Pick<MvuParameters, "K" | "N" | "SIMD" | "PE">): {
 export function mvuStages(
   p: Pick<MvuParameters, "SIMD" | "MULTIPLIER" | "X_W" | "X_SIGNED" | "W_W">,
 ): number {
-  if (p.MULTIPLIER !== multiplierCode.pairedDsp) return 4 + treeStages(p.SIMD);
+  if (p.MULTIPLIER === multiplierCode.lut) return 5 + treeStages(p.SIMD);
+  if (p.MULTIPLIER === multiplierCode.dsp) return 4 + treeStages(p.SIMD);
   const chain = Math.min(p.SIMD, pairedChain(p));
   return 5 + treeStages(chain) + treeStages(Math.ceil(p.SIMD / chain));
-}
-
-/**
- * How many products (w1 * 2^S + w0) * x may be added up before the lower sum could leave its S = 26 - W_W
- * bits; 0 where the factors do not fit a DSP48E2 (27 x 18 bits). 7 for int8 by int8, 4 for uint8 by int8.
- */
-export function pairedChain(p: Pick<MvuParameters, "X_W" | "X_SIGNED" | "W_W">): number {
-  const factor = p.X_SIGNED ? p.X_W : p.X_W + 1;
-  const shift = 26 - p.W_W;
-  if (factor > 18 || p.W_W > 12) return 0;
-  const greatest = 2 ** (p.W_W - 1) * (p.X_SIGNED ? 2 ** (p.X_W - 1) : 2 ** p.X_W - 1);
-  return Math.floor((2 ** (shift - 1) - 1) / greatest);
 }
 
 /**

@@ -25,6 +25,9 @@ function readModule(folder: string, module: HardwareModule): ReadModule {
   const xml = readFileSync(join(folder, "module.xml"), "utf8");
   const body = xml.match(new RegExp(`<module [^>]*name="${module.name}"[^]*?</module>`))?.[0] ?? "";
   const read: ReadModule = { parameters: {}, inputs: [], outputs: [], uses: [] };
+  // From the text, because a default of a parameter may leave a part out.
+  const text = readFileSync(join(rtl, module.file), "utf8");
+  read.uses = [...new Set([...text.matchAll(/^ +(n2f_\w+) #\($/gm)].map(([, name]) => name))];
   // Variables of functions also have directions; those of the module have a pin.
   for (const [tag] of body.matchAll(/<var [^>]*>/g)) {
     const name = attribute(tag, "name");
@@ -36,11 +39,6 @@ function readModule(folder: string, module: HardwareModule): ReadModule {
       (attribute(tag, "dir") === "input" ? read.inputs : read.outputs).push(name);
     }
   }
-  // A module with certain parameters is named after them: n2f_rom__D10.
-  const uses = [...body.matchAll(/<instance [^>]*>/g)].map(([tag]) =>
-    attribute(tag, "defName").replace(/__.*/, ""),
-  );
-  read.uses = [...new Set(uses)];
   return read;
 }
 

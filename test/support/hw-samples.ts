@@ -1,4 +1,4 @@
-import type { ParameterSpecs, ParameterValues } from "../../src/hwlib/index.ts";
+import type { MvuParameters, ParameterSpecs, ParameterValues } from "../../src/hwlib/index.ts";
 
 /** Parameters for every module, edges included, with which it must lint and elaborate. */
 export const sampleParameters: Readonly<
@@ -38,6 +38,68 @@ export const sampleParameters: Readonly<
   ],
   n2f_axis_pack: [1, 2, 5].map((BEATS) => ({ BEATS, BEAT_W: 9 })),
   n2f_axis_unpack: [1, 2, 5].map((BEATS) => ({ BEATS, BEAT_W: 9 })),
+  n2f_dot_lut: [
+    { LENGTH: 1, X_W: 1, X_SIGNED: false, W_W: 1, Y_W: 1 },
+    { LENGTH: 3, X_W: 8, X_SIGNED: true, W_W: 8, Y_W: 18 },
+    { LENGTH: 20, X_W: 16, X_SIGNED: false, W_W: 5, Y_W: 40 },
+  ],
+  n2f_dot_pair: [
+    { LENGTH: 1, X_W: 1, X_SIGNED: false, W_W: 1, Y_W: 1 },
+    { LENGTH: 3, X_W: 8, X_SIGNED: true, W_W: 8, Y_W: 18 },
+    { LENGTH: 20, X_W: 8, X_SIGNED: false, W_W: 8, Y_W: 24 },
+  ],
+  n2f_mvu: [0, 1, 2].flatMap((MULTIPLIER) => [
+    unit(4, 4, 2, 2, { MULTIPLIER }),
+    unit(7, 5, 3, 2, { MULTIPLIER, ROWS: 2, X_SIGNED: false, MEMORY: 1 }),
+    unit(7, 5, 3, 2, { MULTIPLIER, ROWS: 2, PARALLEL: true }),
+    unit(1, 1, 1, 1, { MULTIPLIER, PARALLEL: true }),
+    unit(9, 3, 9, 1, { MULTIPLIER, MEMORY: 1 }),
+    unit(9, 3, 2, 3, { MULTIPLIER, W_W: 2, X_W: 3 }),
+  ]),
+  n2f_fifo: [2, 3, 16, 600].flatMap((DEPTH) => [0, 1].map((STYLE) => ({ WIDTH: 9, DEPTH, STYLE }))),
+  n2f_fork: [1, 3].map((N) => ({ WIDTH: 5, N })),
+  n2f_join: [1, 3].map((N) => ({ WIDTH: 15, N })),
+  n2f_concat: [
+    { WIDTH: 5, A_BEATS: 1, B_BEATS: 1 },
+    { WIDTH: 1, A_BEATS: 3, B_BEATS: 7 },
+  ],
+  n2f_split: [
+    { WIDTH: 5, A_BEATS: 1, B_BEATS: 1 },
+    { WIDTH: 1, A_BEATS: 3, B_BEATS: 7 },
+  ],
+  n2f_width: [
+    { X_W: 1, ROWS: 1, V: 1, P_IN: 1, P_OUT: 1 },
+    { X_W: 3, ROWS: 2, V: 12, P_IN: 4, P_OUT: 2 },
+    { X_W: 3, ROWS: 2, V: 13, P_IN: 2, P_OUT: 6 },
+    { X_W: 3, ROWS: 1, V: 13, P_IN: 4, P_OUT: 6 },
+    { X_W: 2, ROWS: 1, V: 3, P_IN: 5, P_OUT: 7 },
+  ],
+  n2f_axis_lanes_in: [
+    { X_W: 8, V: 10, CONTAINER_W: 8, CONTAINERS: 4, P: 2 },
+    { X_W: 5, V: 1, CONTAINER_W: 16, CONTAINERS: 1, P: 1 },
+  ],
+  n2f_axis_lanes_out: [
+    { X_W: 8, SIGNED: true, V: 10, P: 3, CONTAINER_W: 8, CONTAINERS: 4 },
+    { X_W: 5, SIGNED: false, V: 1, P: 1, CONTAINER_W: 16, CONTAINERS: 1 },
+  ],
+  n2f_slice: [
+    { WIDTH: 4, H: 1, W: 1, B: 1, Y0: 0, SY: 1, OH: 1, X0: 0, SX: 1, OW: 1 },
+    { WIDTH: 4, H: 7, W: 5, B: 3, Y0: 1, SY: 2, OH: 3, X0: 0, SX: 3, OW: 2 },
+  ],
+  n2f_pad: [
+    { P: 1, X_W: 8, H: 1, W: 1, B: 1, PT: 0, PB: 0, PL: 0, PR: 0, VALUE: 0 },
+    { P: 3, X_W: 5, H: 3, W: 4, B: 2, PT: 1, PB: 2, PL: 0, PR: 1, VALUE: -3 },
+  ],
+  n2f_upsample: [
+    { WIDTH: 8, W: 1, B: 1, FY: 1, FX: 1, STYLE: 0 },
+    { WIDTH: 8, W: 1, B: 1, FY: 1, FX: 5, STYLE: 0 },
+    { WIDTH: 8, W: 4, B: 3, FY: 2, FX: 3, STYLE: 0 },
+    { WIDTH: 8, W: 4, B: 3, FY: 2, FX: 3, STYLE: 1 },
+  ],
+  n2f_reorder: [0, 1].flatMap((STYLE) => [
+    { WIDTH: 8, IN_BEATS: 1, OUT_BEATS: 1, STYLE, ORDER: "" },
+    { WIDTH: 8, IN_BEATS: 5, OUT_BEATS: 7, STYLE, ORDER: "" },
+  ]),
   n2f_pipe_valid: [1, 2, 9].map((STAGES) => ({ STAGES })),
 };
 
@@ -55,6 +117,19 @@ function requantizers(IN_W: number, OUT_W: number): ParameterValues<ParameterSpe
       })),
     ),
   );
+}
+
+function unit(
+  K: number,
+  N: number,
+  SIMD: number,
+  PE: number,
+  rest: Partial<MvuParameters>,
+): ParameterValues<ParameterSpecs> {
+  return {
+    ...{ K, N, SIMD, PE, ROWS: 1, PARALLEL: false, X_W: 8, X_SIGNED: true, W_W: 8, ACC_W: 20 },
+    ...{ MULTIPLIER: 0, MEMORY: 0, WEIGHTS: "", BIAS: "", ...rest },
+  };
 }
 
 function engine(

@@ -109,7 +109,7 @@ function build(
 }
 
 /** Words of 32 bits; at least three, which makes Verilator use the same type for every port. */
-function wideWords(bits: number): number {
+export function wideWords(bits: number): number {
   return Math.max(3, Math.ceil(bits / 32));
 }
 
@@ -358,7 +358,7 @@ function readStreamLog(log: string): StreamResult {
 }
 
 /** Builds `bench.sv`, either as it stands or as Yosys understands it. */
-function buildTop(
+export function buildTop(
   folder: string,
   harness: string,
   files: readonly string[],
@@ -378,7 +378,7 @@ export function yosys(folder: string, commands: readonly string[]): string {
   return run(folder, "yosys", ["-p", commands.join("; ")]);
 }
 
-function hexOf(value: bigint, bits: number): string {
+export function hexOf(value: bigint, bits: number): string {
   return BigInt.asUintN(bits, value)
     .toString(16)
     .padStart(Math.ceil(bits / 4), "0");

@@ -89,7 +89,7 @@ module n2f_adder_tree #(
   end
 
   logic unused;
-  assign unused = &{1'b0, clk, en};
+  assign unused = &{1'b0, clk, en, stage[STAGES].terms};
 
 endmodule
 
