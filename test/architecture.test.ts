@@ -34,7 +34,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   // A server starts without the compiler: nothing of the graph here.
   runtime: ["base", "fixed", "tensor", "tools", "artifact"],
   // Serves what the runtime runs; it knows no more of the compiler than that does.
-  serve: ["base", "fixed", "tensor", "tools"],
+  serve: ["base", "fixed", "tensor", "tools", "artifact", "runtime"],
   // Compares what kernels answer; their types are the runtime's.
   verify: ["base", "fixed", "tensor", "ir", "artifact", "runtime"],
 };

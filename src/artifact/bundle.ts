@@ -75,7 +75,7 @@ export function writeBundle(folder: string, { manifest, files }: BundleContent):
 }
 
 /** Letters, digits and `_.-` between single slashes: inside the bundle, whatever the platform. */
-function isBundlePath(path: string): boolean {
+export function isBundlePath(path: string): boolean {
   return /^[A-Za-z0-9_][A-Za-z0-9_.-]*(\/[A-Za-z0-9_][A-Za-z0-9_.-]*)*$/.test(path);
 }
 

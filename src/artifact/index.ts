@@ -1,3 +1,4 @@
+export * from "./archive.ts";
 export * from "./bundle.ts";
 export * from "./manifest.ts";
 export * from "./ports.ts";

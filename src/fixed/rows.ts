@@ -65,6 +65,10 @@ export function unpackRows(
     assert(at + elements * elementBytes <= bytes.byteLength, "rows beyond the end of the buffer");
     const codes = container(bytes.buffer, address, elements, elementBytes, format.signed);
     const step = 2 ** -format.frac;
+    if (stride === size) {
+      for (let i = 0; i < elements; i++) into[i] = codes[i] * step;
+      return;
+    }
     for (let row = 0, out = 0; row < rows; row++) {
       for (let i = row * stride, end = i + size; i < end; i++) into[out++] = codes[i] * step;
     }

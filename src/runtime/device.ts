@@ -4,6 +4,8 @@ export interface DeviceInfo {
   /** `emulator`, `rtl`, ... as `--device` names it. */
   readonly name: string;
   readonly description: string;
+  /** False for the null device, whose answers are no answers. */
+  readonly isComputing?: boolean;
 }
 
 /**

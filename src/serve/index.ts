@@ -1,2 +1,3 @@
 export * from "./core/index.ts";
+export { type CoreOptions, createInferenceCore, type LoadingCore } from "./create-core.ts";
 export * from "./front-ends.ts";
