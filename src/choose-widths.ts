@@ -132,7 +132,7 @@ function searchWidths(
   const evaluate = (widths: Widths<CalibrationMethod>): Trial<Quantization> | undefined =>
     unlessTooWide(() => {
       const result = quantizeNetwork(network, withWidths(settings, widths));
-      const costs = productCosts(result.quantized.graph, ops);
+      const costs = productCosts(result.quantized.graph);
       return {
         sqnrDb: result.float.sqnrDb ?? Infinity,
         agreement: result.float.argmaxAgreement ?? 1,
@@ -203,13 +203,13 @@ function layerBars({
   knobs,
 }: SearchResult<Quantization, CalibrationMethod>): LayerBar[] {
   const before = new Map(
-    productCosts(uniform.trial.result.quantized.graph, ops).map((cost) => [cost.value.id, cost]),
+    productCosts(uniform.trial.result.quantized.graph).map((cost) => [cost.value.id, cost]),
   );
   const power = (knob: KnobReport | undefined) => (knob ? 10 ** (-knob.aloneSqnrDb / 10) : 0);
   const total = knobs.reduce((sum, knob) => sum + power(knob), 0);
   const { graph } = trial.result.quantized;
   const knobOf = (id: ValueId) => knobs.find((knob) => knob.value === id);
-  return productCosts(graph, ops).map(({ value, widthBits, bitOperations }) => {
+  return productCosts(graph).map(({ value, widthBits, bitOperations }) => {
     const sides = value.args.slice(0, 2).map((id) => {
       const arg = getValue(graph, id);
       return knobOf(arg.kind === "op" && arg.op === "requantize" ? arg.args[0] : id);

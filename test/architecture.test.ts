@@ -28,7 +28,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   quantize: ["base", "fixed", "tensor", "ir", "ops"],
   schedule: ["base", "fixed", "tensor", "tools", "hwlib", "ir", "design", "artifact"],
   emit: ["base", "fixed", "tensor", "tools", "hwlib", "ir", "design", "artifact"],
-  precision: ["ir"],
+  precision: ["tensor", "ir"],
   // Reads the options of the stages that it configures.
   config: ["base", "fixed", "tools", "precision", "quantize", "schedule"],
   // A server starts without the compiler: nothing of the graph here.

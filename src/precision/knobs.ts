@@ -46,7 +46,7 @@ export function planKnobs(graph: Graph, quantized: Graph, ops: Registry): KnobPl
     return id;
   };
   for (const value of quantized.values.values()) {
-    const product = value.kind === "op" ? productOf(quantized, value, ops) : undefined;
+    const product = value.kind === "op" ? productOf(quantized, value) : undefined;
     if (product === undefined) continue;
     const sides = product.sides.map((side) => {
       const arg = getValue(quantized, side);

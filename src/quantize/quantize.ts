@@ -199,7 +199,7 @@ class Quantizer {
 
   /** Binary point of a matrix product's accumulator: that of x and that of the weights together. */
   #accumulatorPoint(value: OpValue, varying: readonly (ValueId | undefined)[]): number {
-    const [x, w] = value.args.map((arg, i) => {
+    const [x, w] = value.args.slice(0, 2).map((arg, i) => {
       const id = varying[i];
       if (id !== undefined) return this.#format(id).frac;
       return this.#quantizeWeight(value, getValue(this.#graph, arg) as ConstValue).quant.format
