@@ -41,7 +41,7 @@ export function weightMatrices(op: string, shape: Shape): WeightMatrices | undef
   if (op === "matmul" && shape.length === 2) {
     return { groups: 1, rows: shape[0], columns: shape[1] };
   }
-  if (op !== "conv") return undefined;
+  if (op !== "conv" || shape.length !== 3) return undefined;
   return { groups: shape[0], rows: shape[1], columns: shape[2] };
 }
 
