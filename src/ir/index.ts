@@ -5,6 +5,7 @@ export * from "./evaluate-fixed.ts";
 export * from "./graph.ts";
 export * from "./kernel.ts";
 export * from "./op.ts";
+export * from "./permutation.ts";
 export * from "./quantize-value.ts";
 export * from "./ranges.ts";
 export * from "./rewrite.ts";

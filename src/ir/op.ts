@@ -24,6 +24,15 @@ interface OpBase<A extends Attrs> {
   type(args: readonly ArgType[], attrs: A): ArgType;
   /** The meaning over real numbers. */
   float(args: readonly Tensor[], attrs: A): Tensor;
+  /**
+   * Set where a transpose of the arguments may as well come after the operator:
+   * op(transpose(x, perm), ...; attrs) = transpose(op(x, ...; attrs'), perm'). Gives attrs' and perm'.
+   * Arguments of fewer axes broadcast.
+   */
+  readonly swapTranspose?: (
+    perm: readonly number[],
+    attrs: A,
+  ) => { readonly attrs: A; readonly perm: readonly number[] };
 }
 
 /**

@@ -100,4 +100,8 @@ export const concat = definePrimitive<ConcatAttrs>({
   },
   kernel: (args, attrs) => ({ kind: "gather", ...origins(args, attrs) }),
   alignPoints: true,
+  swapTranspose: (perm, { axis }) => ({
+    perm,
+    attrs: { axis: perm[normalizeAxis(axis, perm.length)] },
+  }),
 });

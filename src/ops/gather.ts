@@ -30,6 +30,10 @@ export const gather = defineGather<GatherAttrs>({
   name: "gather",
   summary: "The elements at constant positions along an axis.",
   shape: gathered,
+  swapTranspose: (perm, { axis, indices }) => ({
+    perm,
+    attrs: { axis: perm[normalizeAxis(axis, perm.length)], indices },
+  }),
   index: (x, { axis, indices }) => {
     const { outer, length, inner } = splitAtAxis(x, normalizeAxis(axis, x.length));
     const map = new Int32Array(outer * indices.length * inner);

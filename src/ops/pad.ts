@@ -1,6 +1,7 @@
 import { fail } from "../base/index.ts";
 import { type ArgType, definePrimitive, Ranges } from "../ir/index.ts";
 import { type Shape, shapeText } from "../tensor/index.ts";
+import { unpermuted } from "./family/broadcast.ts";
 import { padIndex } from "./family/window.ts";
 
 interface PadAttrs {
@@ -45,6 +46,16 @@ export const pad = definePrimitive<PadAttrs>({
     return { shape, dtype: x.dtype, data };
   },
   narrow: () => [false],
+  swapTranspose: (perm, { pads, value }) => ({
+    perm,
+    attrs: {
+      pads: [
+        ...unpermuted(pads.slice(0, perm.length), perm),
+        ...unpermuted(pads.slice(perm.length), perm),
+      ],
+      value,
+    },
+  }),
   quant: ([x], attrs) => {
     const { format, ranges } = x.quant;
     const index = indexOf(x, attrs);

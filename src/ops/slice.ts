@@ -1,6 +1,6 @@
 import { fail } from "../base/index.ts";
 import { type Shape, shapeText, stridesOf } from "../tensor/index.ts";
-import { indexMap } from "./family/broadcast.ts";
+import { indexMap, unpermuted } from "./family/broadcast.ts";
 import { defineGather } from "./family/gather.ts";
 
 /** One number for each axis. */
@@ -39,6 +39,14 @@ export const slice = defineGather<SliceAttrs>({
   name: "slice",
   summary: "Elements at regular distances along each axis.",
   shape: sliced,
+  swapTranspose: (perm, { starts, steps, counts }) => ({
+    perm,
+    attrs: {
+      starts: unpermuted(starts, perm),
+      steps: unpermuted(steps, perm),
+      counts: unpermuted(counts, perm),
+    },
+  }),
   index: (x, attrs) => {
     const strides = stridesOf(x);
     const start = attrs.starts.reduce((sum, position, axis) => sum + position * strides[axis], 0);

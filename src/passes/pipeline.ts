@@ -1,18 +1,25 @@
 import { assertGraph, type Graph, type Registry } from "../ir/index.ts";
 import { constantsRight } from "./constants-right.ts";
 import { decompose } from "./decompose.ts";
+import { flatTransposes } from "./flat-transposes.ts";
 import { foldBias } from "./fold-bias.ts";
 import { foldConstants } from "./fold-constants.ts";
 import { foldInputAffine } from "./fold-input-affine.ts";
 import { foldScale } from "./fold-scale.ts";
+import { hoistTransposes } from "./hoist-transposes.ts";
 import { mergeAffine } from "./merge-affine.ts";
 import type { Pass } from "./pass.ts";
+import { sinkTransposes } from "./sink-transposes.ts";
 
 /** The passes in their order, with the reason of each place. */
 export const pipeline: readonly Pass[] = [
   decompose, // the rest speaks of primitive operators only
   constantsRight, // the folds look for weights on the right
   foldConstants, // transposed weights, scaled biases, 1/c
+  sinkTransposes, // channels come last inside: what the import put around windows cancels
+  hoistTransposes, // what did not goes to the inputs, out of the way of the folds
+  flatTransposes,
+  foldConstants, // constants that were transposed along
   mergeAffine, // one constant is easier to fold than two
   foldBias, // before scale: a product's bias is scaled along with its weights
   foldScale, // before quantization: scales would otherwise be rounded twice

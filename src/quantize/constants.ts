@@ -66,16 +66,19 @@ function twosOf(joined: number, codes: () => Float64Array): number {
 }
 
 /** Points of two columns differ by this much at most, so that codes stay far below 53 bits. */
-const columnSpread = 24;
+export const columnSpread = 24;
 
 /**
  * Weights with a binary point for each column: `widthBits` bits of each column's own reach. The codes share
  * the finest point, so those of coarser columns end in zeros, which cost nothing in hardware.
+ *
+ * @param spread bits by which the points of two columns differ at most
  */
 export function quantizeColumns(
   data: Tensor,
   matrices: WeightMatrices,
   widthBits: number,
+  spread = columnSpread,
 ): QuantizedConstant {
   const { groups, columns } = matrices;
   const weights = data.data;
@@ -90,7 +93,7 @@ export function quantizeColumns(
   const [least, most] = [lo.reduce((a, b) => Math.min(a, b)), hi.reduce((a, b) => Math.max(a, b))];
   const coarsest = formatForRange(least, most, widthBits).frac;
   const fracs = lo.map((low, n) =>
-    Math.min(formatForRange(low, hi[n], widthBits).frac, coarsest + columnSpread),
+    Math.min(formatForRange(low, hi[n], widthBits).frac, coarsest + spread),
   );
   const scales = fracs.map((frac) => 2 ** frac);
   const codes = new Float64Array(weights.length);

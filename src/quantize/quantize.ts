@@ -27,12 +27,14 @@ import {
   type Registry,
   type Value,
   type ValueId,
+  type WeightMatrices,
   weightMatrices,
 } from "../ir/index.ts";
 import { precisionAttrs } from "../ops/index.ts";
 import { calibratedPrecision, formatForRange } from "./choose-format.ts";
 import type { PrecisionRequest, QuantizeOptions } from "./config.ts";
 import {
+  columnSpread,
   exactConstant,
   packConstant,
   type QuantizedConstant,
@@ -237,10 +239,23 @@ class Quantizer {
     const matrices = weightMatrices(value.op, constant.shape);
     const quantized =
       matrices !== undefined && request.kind === "width"
-        ? quantizeColumns(constant.data, matrices, request.widthBits)
+        ? quantizeColumns(
+            constant.data,
+            matrices,
+            request.widthBits,
+            this.#spread(matrices, request),
+          )
         : quantizeConstant(constant.data, constantPrecision(constant.data.data, request));
     this.#lastWeight = { value, constant, quantized };
     return quantized;
+  }
+
+  /** Bits that are left for the points of columns to differ, so that the sums keep to 64. */
+  #spread({ rows }: WeightMatrices, { widthBits }: { readonly widthBits: number }): number {
+    const { default: values } = this.#options;
+    const valueBits = values.kind === "width" ? values.widthBits : widthBits;
+    const spare = 63 - valueBits - widthBits - Math.ceil(Math.log2(rows));
+    return Math.max(0, Math.min(columnSpread, spare));
   }
 
   /** A constant that is added: at the point of what it meets, or at a finer one that its width allows. */

@@ -55,6 +55,7 @@ export function defineBinary(spec: BinarySpec): Op {
   return definePrimitive({
     name: spec.name,
     summary: spec.summary,
+    swapTranspose: (perm, attrs) => ({ perm, attrs }),
     type: (args) => ({
       shape: broadcastShapes(args[0].shape, args[1].shape),
       dtype: args[0].dtype === "float" ? "float" : args[1].dtype,

@@ -79,3 +79,12 @@ export function splitAtAxis(
     inner: sizeOf(shape.slice(axis + 1)),
   };
 }
+
+/** What each axis of x has, from what each axis of transpose(x, perm) has. */
+export function unpermuted(list: readonly number[], perm: readonly number[]): number[] {
+  const result = new Array<number>(perm.length);
+  perm.forEach((axis, i) => {
+    result[axis] = list[i];
+  });
+  return result;
+}

@@ -10,6 +10,8 @@ export interface GatherSpec<A extends Attrs> {
   readonly shape: (x: Shape, attrs: A) => Shape;
   /** For each element of the result, the index of the element it is. */
   readonly index: (x: Shape, attrs: A) => Int32Array;
+  /** As operators have it. */
+  readonly swapTranspose?: Op<A>["swapTranspose"];
 }
 
 /** Operators of one value that move elements and change none: wires in hardware. */
@@ -18,6 +20,7 @@ export function defineGather<A extends Attrs>(spec: GatherSpec<A>): Op {
   return definePrimitive<A>({
     name: spec.name,
     summary: spec.summary,
+    ...(spec.swapTranspose && { swapTranspose: spec.swapTranspose }),
     type: ([x], attrs) => ({ shape: spec.shape(x.shape, attrs), dtype: x.dtype }),
     float: ([x], attrs) => {
       const map = spec.index(x.shape, attrs);

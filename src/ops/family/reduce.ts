@@ -73,6 +73,12 @@ export function defineReduce(spec: ReduceSpec): Op {
       ),
     }),
     narrow: () => [false],
+    swapTranspose: (perm, attrs) => {
+      const axis = normalizeAxis(attrs.axis, perm.length);
+      const from = perm[axis];
+      const rest = perm.filter((_, i) => i !== axis).map((p) => (p > from ? p - 1 : p));
+      return { perm: attrs.keepdims ? perm : rest, attrs: { ...attrs, axis: from } };
+    },
     quant: ([x]: readonly QuantArg[], attrs) => {
       const from = x.quant.ranges;
       const intervals = map(x, attrs, (at) =>

@@ -40,6 +40,7 @@ export function defineTable<A extends Attrs>(spec: TableSpec<A>): Op {
   return definePrimitive<A>({
     name: spec.name,
     summary: spec.summary,
+    swapTranspose: (perm, attrs) => ({ perm, attrs }),
     lossy: true,
     indexDomain: spec.domain,
     type: ([x]) => ({ shape: x.shape, dtype: "float" }),

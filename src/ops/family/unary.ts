@@ -26,6 +26,7 @@ export function defineMonotone<A extends Attrs>(spec: UnarySpec<A>): Op {
   return definePrimitive<A>({
     name: spec.name,
     summary: spec.summary,
+    swapTranspose: (perm, attrs) => ({ perm, attrs }),
     type: ([x]) => ({ shape: x.shape, dtype: spec.dtype ?? x.dtype }),
     float: ([x], attrs) => ({
       shape: x.shape,
