@@ -1,5 +1,7 @@
 import type { InferenceCore } from "./core/inference-core.ts";
 import { startGrpc } from "./grpc/index.ts";
+import { startHttp } from "./http/index.ts";
+import { startMetrics } from "./metrics/index.ts";
 
 /** Where and how clients reach the server. A port of 0 takes any free one; undefined leaves it off. */
 export interface FrontEndOptions {
@@ -40,7 +42,7 @@ export type StartFrontEnd = (
 ) => Promise<readonly FrontEnd[]>;
 
 /** Everything that listens. A protocol adds a line here. */
-const starters: readonly StartFrontEnd[] = [startGrpc];
+const starters: readonly StartFrontEnd[] = [startGrpc, startHttp, startMetrics];
 
 /** Starts all front ends, or none: those that run are closed where one fails. @throws Nn2fpgaError */
 export async function startFrontEnds(
