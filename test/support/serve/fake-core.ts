@@ -43,6 +43,8 @@ export class FakeCore implements InferenceCore {
   cancelled = 0;
   lastHeader: RequestHeader | undefined;
   lastLoad: { model: string; options: LoadOptions | undefined } | undefined;
+  /** Buffers to use again, by size, as the real core has them. */
+  readonly pool = new Map<number, Uint8Array[]>();
   readonly #models = new Map<string, FakeModel>();
   readonly #regions = new Map<string, SharedMemoryRegion & { bytes: Uint8Array }>();
   readonly #reliefs: (() => void)[] = [];
@@ -338,7 +340,7 @@ class FakeRequest implements InferenceRequest {
     this.#core = core;
     this.#of = model;
     this.#header = header;
-    this.inputs = [new FakeSlot(model, header.inputs[0].shape)];
+    this.inputs = [new FakeSlot(core, model, header.inputs[0].shape)];
     core.held++;
     core.begun++;
   }
@@ -372,16 +374,25 @@ class FakeRequest implements InferenceRequest {
       version: this.version,
       id: this.id,
       outputs,
-      release: () => {
-        this.#core.held--;
-      },
+      release: () => this.#release(),
     });
+  }
+
+  #release(): void {
+    const { held, pool } = this.#core;
+    if (held === 0) throw new Error("a request was let go twice");
+    this.#core.held--;
+    const { bytes } = this.inputs[0];
+    if (bytes === undefined) return;
+    const free = pool.get(bytes.length);
+    if (free === undefined) pool.set(bytes.length, [bytes]);
+    else free.push(bytes);
   }
 
   cancel(): void {
     if (this.#isOver) return;
     this.#isOver = true;
-    this.#core.held--;
+    this.#release();
     this.#core.cancelled++;
     const done = this.#done;
     if (done !== undefined) {
@@ -395,10 +406,12 @@ class FakeSlot implements InputSlot {
   readonly datatype: Datatype;
   readonly shape: readonly number[];
   readonly expectedBytes: number;
+  readonly #core: FakeCore;
   readonly #model: string;
   bytes: Uint8Array | undefined;
 
-  constructor(model: FakeModel, shape: readonly number[]) {
+  constructor(core: FakeCore, model: FakeModel, shape: readonly number[]) {
+    this.#core = core;
     this.datatype = model.datatype;
     this.shape = shape;
     this.#model = model.name;
@@ -414,7 +427,7 @@ class FakeSlot implements InputSlot {
           `${this.expectedBytes}, got ${byteLength}`,
       );
     }
-    this.bytes = new Uint8Array(byteLength);
+    this.bytes = this.#core.pool.get(byteLength)?.pop() ?? new Uint8Array(byteLength);
     return this.bytes;
   }
 }
