@@ -31,6 +31,7 @@ import {
   weightMatrices,
 } from "../ir/index.ts";
 import { precisionAttrs } from "../ops/index.ts";
+import type { DType } from "../tensor/index.ts";
 import { calibratedPrecision, formatForRange } from "./choose-format.ts";
 import type { PrecisionRequest, QuantizeOptions } from "./config.ts";
 import {
@@ -156,7 +157,7 @@ class Quantizer {
         hint: "Give a format such as fixed<16,6> for the inputs, or only a width.",
       });
     }
-    const precision = this.#precision(id, request);
+    const precision = withoutFraction(value.dtype, this.#precision(id, request));
     this.#inputs.set(id, precision);
     const quant = { format: precision.format, ranges: Ranges.ofFormat(precision.format) };
     this.#exact.set(id, this.#build.input(id, { shape, dtype }, quant));
@@ -164,15 +165,43 @@ class Quantizer {
 
   #op(value: OpValue): void {
     const op = primitiveOf(this.#ops, value.op);
-    const args = this.#args(value, op);
     const attrs = op.lossy
       ? { ...value.attrs, ...precisionAttrs(this.#result(value)) }
       : value.attrs;
-    const id = this.#apply(op, args, { ...value, attrs });
+    const id = this.#applyInWord(op, { ...value, attrs });
     this.#exact.set(value.id, id);
     const wish = this.#layer(value)?.result;
     if (wish !== undefined && wish.kind !== "exact" && !op.lossy) {
       this.#exact.set(value.id, this.#requantize(id, this.#precision(value.id, wish)));
+    }
+  }
+
+  /**
+   * Applies an operator to its arguments as they are, or narrowed where the exact result would not fit a
+   * word: a sum of a large number and of one with many bits below the point.
+   */
+  #applyInWord(op: PrimitiveOp, value: OpValue): ValueId {
+    const args = this.#args(value, op);
+    try {
+      return this.#apply(op, args, value);
+    } catch (error) {
+      const isTooWide =
+        error instanceof Nn2fpgaError &&
+        error.problems.every(({ code }) => code === "N2F_FORMAT_RANGE");
+      const request = this.#options.default;
+      if (!isTooWide || request.kind === "exact") throw error;
+      // Bits far below the result's own point say nothing.
+      const finest = this.#precision(value.id, request).format.frac + 4;
+      const narrowed = value.args.map((arg, i) => {
+        if (getValue(this.#graph, arg).kind === "const") return args[i];
+        const precision = this.#precision(arg, request);
+        const { format } = precision;
+        return this.#requantize(
+          this.#value(arg),
+          format.frac > finest ? { ...precision, format: coarser(format, finest) } : precision,
+        );
+      });
+      return this.#apply(op, op.alignPoints ? this.#align(narrowed) : narrowed, value);
     }
   }
 
@@ -339,8 +368,8 @@ class Quantizer {
     const id = this.#value(arg);
     if (request.kind === "exact") return id;
     const quant = quantOf(this.#build.value(id));
-    // What counts (class indices) has no precision to choose, and what the layer's options set stays.
-    if (value.dtype === "int" || this.#layer(value)?.result !== undefined) return id;
+    // What counts or is true has no precision to choose, and what the layer's options set stays.
+    if (value.dtype !== "float" || this.#layer(value)?.result !== undefined) return id;
     const bounds = quant.ranges.hull().map((code) => codeToReal(code, quant.format));
     const precision = this.#precision(arg, request, bounds as [number, number]);
     const fits = quant.format.width <= precision.format.width;
@@ -425,6 +454,15 @@ class Quantizer {
 
 /** New data reach a little further than what calibration saw, and saturation costs more than half a bit. */
 const headroom = 1.25;
+
+/** Inputs that count have no fraction, and truth values have one bit. */
+function withoutFraction(dtype: DType, precision: Precision): Precision {
+  const { format } = precision;
+  if (dtype === "bool") return { ...precision, format: makeFormat(false, 1, 0) };
+  return dtype === "int" && format.frac > 0
+    ? { ...precision, format: coarser(format, 0) }
+    : precision;
+}
 
 const nothingSeen = { min: -1, max: 1, reach: new Float64Array(), sample: new Float64Array() };
 

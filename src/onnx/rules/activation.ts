@@ -1,6 +1,9 @@
 import type { Attrs } from "../../ir/index.ts";
 import { makeTensor, type Tensor } from "../../tensor/index.ts";
-import { defineRule, type Rule } from "./rule.ts";
+import { onAxis } from "./extremes.ts";
+import { Formula } from "./formula.ts";
+import type { NodeView } from "./node-view.ts";
+import { defineRule, type Operand, type Rule } from "./rule.ts";
 
 /** The greatest float32, which stands for "no bound" in old models. */
 const maxFloat32 = (2 - 2 ** -23) * 2 ** 127;
@@ -25,8 +28,12 @@ const prelu = defineRule({
   op: "PRelu",
   import: (node, context) => {
     const x = node.input(0);
-    const data = node.constant(1, "the slope");
     const slope = node.input(1);
+    if (slope.kind === "computed") {
+      const f = new Formula(context);
+      return f.add(f.apply("relu", x), f.mul(f.min(x, 0), slope));
+    }
+    const { data } = slope;
     const isPerChannel =
       context.opset < 7 && data.shape.length === 1 && data.data.length > 1 && x.shape.length > 2;
     if (!isPerChannel) return context.apply("prelu", [x, slope]);
@@ -44,6 +51,13 @@ const clip = defineRule({
   op: "Clip",
   import: (node, context) => {
     const isOld = context.opset < 11;
+    const bounds = isOld ? [] : [node.optional(1), node.optional(2)];
+    if (bounds.some((operand) => operand?.kind === "computed")) {
+      const f = new Formula(context);
+      const [low, high] = bounds;
+      const raised = low === undefined ? node.input(0) : f.max(node.input(0), low);
+      return high === undefined ? raised : f.min(raised, high);
+    }
     const scalar = (tensor: Tensor | undefined) => tensor?.data[0];
     const min = isOld
       ? node.float("min", -Infinity)
@@ -59,29 +73,79 @@ const clip = defineRule({
 });
 
 /** Before opset 13 all axes from `axis` on are taken together. */
-const softmax = defineRule({
-  op: "Softmax",
-  import: (node, context) => {
-    const axis = node.int("axis", context.opset < 13 ? 1 : -1);
-    const x = node.input(0);
-    const rank = x.shape.length;
-    const along = axis < 0 ? axis + rank : axis;
-    if (context.opset >= 13 || along === rank - 1) return context.apply("softmax", [x], { axis });
-    const product = (shape: readonly number[]) => shape.reduce((a, b) => a * b, 1);
-    const matrix = [product(x.shape.slice(0, along)), product(x.shape.slice(along))];
-    const flat = context.apply("reshape", [x], { shape: matrix });
-    const y = context.apply("softmax", [flat], { axis: 1 });
-    return context.apply("reshape", [y], { shape: x.shape });
-  },
-});
+function softmaxLike(
+  op: string,
+  apply: (formula: Formula, x: Operand, axis: number) => Operand,
+): Rule {
+  return defineRule({
+    op,
+    import: (node, context) => {
+      const axis = node.int("axis", context.opset < 13 ? 1 : -1);
+      const formula = new Formula(context);
+      return onAxis(formula, node.input(0), axis, context.opset, (x, along) =>
+        apply(formula, x, along),
+      );
+    },
+  });
+}
 
+/** x - max - log(sum(exp(x - max))): the logarithm of a sum between one and the number of elements. */
+const logSoftmax = (f: Formula, x: Operand, axis: number): Operand => {
+  const distance = f.sub(f.reduce("reduce_max", x, [axis]), x);
+  const sum = f.sum(f.apply("exp_neg", distance), [axis]);
+  return f.neg(f.add(distance, f.apply("log", sum)));
+};
+
+/** An operator with attributes, as a formula. */
+function formula(op: string, make: (f: Formula, x: Operand, node: NodeView) => Operand): Rule {
+  return defineRule({
+    op,
+    import: (node, context) => make(new Formula(context), node.input(0), node),
+  });
+}
+
+const f32 = Math.fround;
+
+const hardSigmoid = (f: Formula, x: Operand, alpha: number, beta: number): Operand =>
+  f.apply("clip", f.add(f.mul(x, alpha), beta), { min: 0, max: 1 });
+
+/** x - bias above lambda, x + bias below -lambda, zero between. */
+const shrink = (f: Formula, x: Operand, lambda: number, bias: number): Operand =>
+  f.add(
+    f.mask(f.sub(x, bias), f.greater(x, lambda)),
+    f.mask(f.add(x, bias), f.greater(-lambda, x)),
+  );
+
+/** Activations of one number by the names that recurrent layers use too. */
 export const activationRules: readonly Rule[] = [
   unary("Relu", "relu"),
   unary("Sigmoid", "sigmoid"),
   unary("Tanh", "tanh"),
   unary("Reciprocal", "reciprocal", { min: -Infinity, max: Infinity }),
+  unary("Mish", "mish"),
+  unary("Softplus", "softplus"),
+  unary("Softsign", "softsign"),
   leakyRelu,
   prelu,
   clip,
-  softmax,
+  softmaxLike("Softmax", (f, x, axis) => f.apply("softmax", x, { axis })),
+  softmaxLike("LogSoftmax", logSoftmax),
+  formula("Gelu", (f, x, node) =>
+    f.apply(node.string("approximate", "none") === "tanh" ? "gelu_tanh" : "gelu", x),
+  ),
+  formula("Swish", (f, x, node) => f.apply("swish", x, { alpha: node.float("alpha", 1) })),
+  formula("Elu", (f, x, node) => f.apply("elu", x, { alpha: node.float("alpha", 1) })),
+  formula("Celu", (f, x, node) => f.apply("celu", x, { alpha: node.float("alpha", 1) })),
+  formula("Selu", (f, x, node) =>
+    f.mul(
+      f.apply("elu", x, { alpha: node.float("alpha", f32(1.6732632423543772)) }),
+      node.float("gamma", f32(1.0507009873554805)),
+    ),
+  ),
+  formula("HardSigmoid", (f, x, node) =>
+    hardSigmoid(f, x, node.float("alpha", f32(0.2)), node.float("beta", 0.5)),
+  ),
+  formula("HardSwish", (f, x) => f.mul(x, hardSigmoid(f, x, 1 / 6, 0.5))),
+  formula("ThresholdedRelu", (f, x, node) => f.mask(x, f.greater(x, node.float("alpha", 1)))),
+  formula("Shrink", (f, x, node) => shrink(f, x, node.float("lambd", 0.5), node.float("bias", 0))),
 ];

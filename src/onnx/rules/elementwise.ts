@@ -9,7 +9,7 @@ import type { RuleContext } from "./rule-context.ts";
  *
  * @see https://github.com/onnx/onnx/blob/main/docs/Changelog.md#Add-6
  */
-function aligned(node: NodeView, context: RuleContext, a: Operand, b: Operand): Operand {
+export function aligned(node: NodeView, context: RuleContext, a: Operand, b: Operand): Operand {
   if (context.opset >= 7 || !node.has("axis") || b.shape.length === 0) return b;
   const axis = node.int("axis");
   const start = axis < 0 ? axis + a.shape.length : axis;
@@ -57,6 +57,16 @@ const div = defineRule({
   },
 });
 
+const mean = defineRule({
+  op: "Mean",
+  import: (node, context) => {
+    const args = node.inputs();
+    const sum = args.slice(1).reduce((a, b) => context.apply("add", [a, b]), args[0] as Operand);
+    const share = context.constant(makeTensor([], [1 / args.length]));
+    return context.apply("mul", [sum, share]);
+  },
+});
+
 const neg = defineRule({
   op: "Neg",
   import: (node, context) => {
@@ -73,5 +83,6 @@ export const elementwiseRules: readonly Rule[] = [
   nary("Max", "max"),
   nary("Min", "min"),
   nary("Sum", "add"),
+  mean,
   neg,
 ];

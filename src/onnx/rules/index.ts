@@ -1,16 +1,25 @@
 import { activationRules } from "./activation.ts";
+import { attentionRules } from "./attention.ts";
 import { constantRules } from "./constant.ts";
 import { convRules } from "./conv.ts";
+import { einsumRules } from "./einsum.ts";
 import { elementwiseRules } from "./elementwise.ts";
+import { extremeRules } from "./extremes.ts";
+import { functionRules } from "./functions.ts";
 import { inferenceRules } from "./inference.ts";
 import { layoutRules } from "./layout.ts";
+import { logicRules } from "./logic.ts";
 import { matmulRules } from "./matmul.ts";
+import { normalizationRules } from "./normalization.ts";
 import { padRules } from "./pad.ts";
 import { poolRules } from "./pool.ts";
+import { recurrentRules } from "./recurrent.ts";
 import { reduceRules } from "./reduce.ts";
 import type { Rule } from "./rule.ts";
+import { scatterRules } from "./scatter.ts";
 import { selectRules } from "./select.ts";
 import { shapeArithmeticRules } from "./shape-arithmetic.ts";
+import { structureRules } from "./structure.ts";
 import { typeRules } from "./type.ts";
 
 /** Operators that a network may be written with. */
@@ -18,13 +27,22 @@ const networkRules: readonly Rule[] = [
   ...activationRules,
   ...convRules,
   ...elementwiseRules,
+  ...attentionRules,
+  ...einsumRules,
+  ...extremeRules,
+  ...functionRules,
   ...inferenceRules,
   ...layoutRules,
+  ...logicRules,
   ...matmulRules,
   ...padRules,
   ...poolRules,
+  ...normalizationRules,
+  ...recurrentRules,
   ...reduceRules,
+  ...scatterRules,
   ...selectRules,
+  ...structureRules,
   ...typeRules,
 ];
 

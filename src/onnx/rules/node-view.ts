@@ -23,6 +23,11 @@ export class NodeView {
     return this.#node.opType;
   }
 
+  /** Outputs that the node lists, those that are not wanted included. */
+  get outputCount(): number {
+    return this.#node.outputs.length;
+  }
+
   /** Whether an output is wanted at all. */
   hasOutput(index: number): boolean {
     return (this.#node.outputs[index] ?? "") !== "";
@@ -88,6 +93,14 @@ export class NodeView {
 
   string(name: string, otherwise?: string): string {
     return this.#attribute(name, "string")?.value ?? otherwise ?? this.#absent(name);
+  }
+
+  optionalStrings(name: string): readonly string[] | undefined {
+    return this.#attribute(name, "strings")?.value;
+  }
+
+  optionalFloats(name: string): readonly number[] | undefined {
+    return this.#attribute(name, "floats")?.value;
   }
 
   optionalInts(name: string): readonly number[] | undefined {

@@ -78,11 +78,6 @@ const groups: readonly Group[] = [
     hint: "Use ConvTranspose or Resize to enlarge in its place.",
   },
   {
-    pattern: /^(LSTM|GRU|RNN)$/,
-    reason: "recurrent layers are not read yet",
-    hint: "Unroll the recurrence over a fixed number of steps when exporting, into MatMul, Add, Sigmoid and Tanh.",
-  },
-  {
     pattern: /^(If|Loop|Scan|SequenceMap)$/,
     reason: "control flow has no hardware: a kernel does the same for every input",
     hint: "Export by tracing with fixed shapes, so that branches are decided and loops unrolled; onnxsim may also fold them.",
@@ -94,7 +89,7 @@ const groups: readonly Group[] = [
   },
   {
     pattern:
-      /^(Sequence\w+|\w+Sequence|Optional\w*|String\w*|RegexFullMatch|TfIdfVectorizer|ImageDecoder|Unique|Compress)$/,
+      /^(Sequence\w+|\w+Sequence|Optional\w*|String\w*|RegexFullMatch|TfIdfVectorizer|ImageDecoder|Unique)$/,
     reason: "it works on sequences, text or tensors whose size depends on the data",
     hint: "Leave this step to the host; kernels take and give numbers of fixed shapes.",
   },
@@ -102,12 +97,6 @@ const groups: readonly Group[] = [
     pattern: /^(Gradient|Momentum|Adagrad|Adam)$/,
     reason: "it is a step of training",
     hint: "Export the trained network in evaluation mode, without gradients and optimizers.",
-  },
-  {
-    pattern:
-      /^(LayerNormalization|RMSNormalization|GroupNormalization|InstanceNormalization|MeanVarianceNormalization|LpNormalization)$/,
-    reason: "its statistics are computed from each input, which is not read yet",
-    hint: "Use batch normalization, whose statistics are constants after training.",
   },
 ];
 

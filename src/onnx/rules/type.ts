@@ -1,4 +1,5 @@
-import { dataTypeName, elementTypes, makeTensor } from "../../tensor/index.ts";
+import { type DType, dataTypeName, elementTypes, makeTensor } from "../../tensor/index.ts";
+import { Formula } from "./formula.ts";
 import { defineRule, type Operand, type Rule, unsupported } from "./rule.ts";
 import type { RuleContext } from "./rule-context.ts";
 
@@ -26,19 +27,20 @@ const cast = defineRule({
       );
     }
     const { dtype } = elementTypes[type as keyof typeof elementTypes];
-    const x = node.input(0);
-    if (dtype !== "bool") return convert(x, dtype, context);
-    if (x.dtype === "bool") return context.apply("identity", [x]);
-    if (x.kind === "computed") {
-      unsupported(
-        "Cast to bool compares every number with zero, which has no hardware",
-        "Keep the number, or leave the comparison to the host.",
-      );
-    }
-    const data = x.data.data.map((value) => (value === 0 ? 0 : 1));
-    return context.constant(makeTensor(x.shape, data, dtype));
+    return toType(node.input(0), dtype, context);
   },
 });
+
+function toType(x: Operand, dtype: DType, context: RuleContext): Operand {
+  if (dtype !== "bool") return convert(x, dtype, context);
+  if (x.dtype === "bool") return context.apply("identity", [x]);
+  if (x.kind === "computed") {
+    const f = new Formula(context);
+    return f.max(f.greater(x, 0), f.greater(0, x));
+  }
+  const data = x.data.data.map((value) => (value === 0 ? 0 : 1));
+  return context.constant(makeTensor(x.shape, data, dtype));
+}
 
 function convert(x: Operand, dtype: "float" | "int", context: RuleContext): Operand {
   if (x.dtype === dtype) return context.apply("identity", [x]);
@@ -47,4 +49,10 @@ function convert(x: Operand, dtype: "float" | "int", context: RuleContext): Oper
   return context.apply("mul", [x, context.constant(makeTensor([], [1], dtype), "one")]);
 }
 
-export const typeRules: readonly Rule[] = [identity, cast];
+/** The type of another value; of what is computed only the kind of numbers is known, which is enough. */
+const castLike = defineRule({
+  op: "CastLike",
+  import: (node, context) => toType(node.input(0), node.input(1).dtype, context),
+});
+
+export const typeRules: readonly Rule[] = [cast, castLike, identity];

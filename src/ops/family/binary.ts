@@ -6,7 +6,7 @@ import {
   type QuantArg,
   Ranges,
 } from "../../ir/index.ts";
-import { sizeOf } from "../../tensor/index.ts";
+import { type DType, sizeOf } from "../../tensor/index.ts";
 import { broadcastIndex, broadcastShapes } from "./broadcast.ts";
 
 type Interval = readonly [bigint, bigint];
@@ -27,6 +27,10 @@ export interface BinarySpec {
   /** Whether the arguments must be narrowed first, so that the result does not grow without bound. */
   readonly narrow: boolean;
 }
+
+/** Numbers of both kinds together are real, and truth values count as numbers. */
+const joined = (a: DType, b: DType): DType =>
+  a === "float" || b === "float" ? "float" : a === "int" || b === "int" ? "int" : "bool";
 
 /** Element-wise operators of two values, with the broadcasting of numpy. Results are exact. */
 export function defineBinary(spec: BinarySpec): Op {
@@ -58,14 +62,14 @@ export function defineBinary(spec: BinarySpec): Op {
     swapTranspose: (perm, attrs) => ({ perm, attrs }),
     type: (args) => ({
       shape: broadcastShapes(args[0].shape, args[1].shape),
-      dtype: args[0].dtype === "float" ? "float" : args[1].dtype,
+      dtype: joined(args[0].dtype, args[1].dtype),
     }),
     float: (args) => {
       const { shape, size, a, b, at } = indices(args);
       const data = new Float64Array(size);
       for (let i = 0; i < size; i++)
         data[i] = spec.float(args[0].data[at(a, i)], args[1].data[at(b, i)]);
-      return { shape, dtype: args[0].dtype === "float" ? "float" : args[1].dtype, data };
+      return { shape, dtype: joined(args[0].dtype, args[1].dtype), data };
     },
     narrow: () => [spec.narrow, spec.narrow],
     quant: (args) => {

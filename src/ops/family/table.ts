@@ -14,7 +14,7 @@ export interface TableSpec<A extends Attrs> {
 /** The code of a result. A pole saturates to the end of the range that its sign names. */
 function codeOf(y: number, { format, rounding, overflow }: Precision): bigint {
   const isPole = !Number.isFinite(y * 2 ** format.frac);
-  return realToCode(y, format, rounding, isPole ? "SAT" : overflow);
+  return realToCode(y, format, rounding, isPole && overflow === "WRAP" ? "SAT" : overflow);
 }
 
 /** Codes of the function for every code of the argument from `lo` to `hi`, each correctly rounded. */
