@@ -39,7 +39,7 @@ export function tinyNetwork(): Uint8Array {
 export function unsupportedNetwork(): Uint8Array {
   return modelBytes({
     node: [
-      { name: "strange", opType: "Einsum", input: ["x"], output: ["a"] },
+      { name: "strange", opType: "Det", input: ["x"], output: ["a"] },
       { name: "fine", opType: "Relu", input: ["a"], output: ["b"] },
       { name: "odd", domain: "my.company", opType: "Magic", input: ["b"], output: ["y"] },
     ],

@@ -7,8 +7,8 @@ import { defineRule, type Operand, type Rule } from "./rule.ts";
 function byHeads(f: Formula, x: Operand, heads: () => number): Operand {
   if (x.shape.length === 4) return x;
   const [n, s, width] = x.shape;
-  const count = heads();
-  if (x.shape.length !== 3 || width % count !== 0)
+  const count = x.shape.length === 3 ? heads() : 1;
+  if (x.shape.length !== 3 || !(count >= 1) || width % count !== 0)
     fail("N2F_OP_ATTRIBUTE", `${shapeText(x.shape)} does not fall into ${count} heads`);
   return f.transpose(f.reshape(x, [n, s, count, width / count]), [0, 2, 1, 3]);
 }
@@ -24,8 +24,8 @@ function repeatHeads(f: Formula, x: Operand, heads: number): Operand {
 /** What is below this in a mask that is added takes a score out of the running. */
 const farBelow = -1e4;
 
-/** How far below the least score those come that are masked: exp(-16) is less than any table holds. */
-const maskedDistance = 16;
+/** How far below the least score those come that are masked: exp(-64) is less than any table holds. */
+const maskedDistance = 64;
 
 /** What is added to scores, and which of them may be seen. */
 interface Mask {

@@ -1,7 +1,7 @@
 import { fail } from "../../base/index.ts";
 import { normalizeAxis } from "../../ops/index.ts";
 import { shapeText } from "../../tensor/index.ts";
-import { Formula } from "./formula.ts";
+import { axisOf, Formula } from "./formula.ts";
 import { defineRule, type Operand, type Rule } from "./rule.ts";
 
 function position(op: "ArgMax" | "ArgMin", ours: string): Rule {
@@ -38,7 +38,7 @@ const topK = defineRule({
     const isLargest = node.int("largest", 1) !== 0;
     const k = context.opset < 10 ? node.int("k") : node.integers(1, "k")[0];
     const x = node.input(0);
-    const axis = normalizeAxis(node.int("axis", -1), x.shape.length);
+    const axis = axisOf(x, node.int("axis", -1));
     const length = x.shape[axis];
     if (!(k >= 1 && k <= length))
       fail("N2F_OP_ATTRIBUTE", `${shapeText(x.shape)} has no ${k} extremes along axis ${axis}`);
@@ -93,7 +93,8 @@ export function onAxis(
 ): Operand {
   const rank = x.shape.length;
   const along = axis === rank ? axis : normalizeAxis(axis, rank);
-  if (opset >= 13 || along === rank - 1) return apply(x, normalizeAxis(axis, rank));
+  if (opset >= 13 || along === rank - 1)
+    return apply(x, rank === 0 ? axisOf(x, axis) : normalizeAxis(axis, rank));
   const product = (shape: readonly number[]) => shape.reduce((a, b) => a * b, 1);
   const matrix = [product(x.shape.slice(0, along)), product(x.shape.slice(along))];
   return formula.reshape(apply(formula.reshape(x, matrix), 1), x.shape);
@@ -105,6 +106,8 @@ const oneHot = defineRule({
   import: (node, context) => {
     const [depth] = node.integers(1, "the depth");
     const values = node.constant(2, "the pair of values");
+    if (!(depth >= 1) || values.data.length !== 2)
+      fail("N2F_OP_ATTRIBUTE", `a depth of ${depth} and ${values.data.length} values make no rows`);
     const given = node.input(0);
     const rank = given.shape.length + 1;
     const axis = normalizeAxis(node.int("axis", -1), rank);

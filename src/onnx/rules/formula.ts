@@ -1,7 +1,13 @@
 import type { Attrs } from "../../ir/index.ts";
+import { normalizeAxis } from "../../ops/index.ts";
 import { type DType, makeTensor, type Shape, sizeOf } from "../../tensor/index.ts";
 import type { Operand } from "./rule.ts";
 import type { RuleContext } from "./rule-context.ts";
+
+/** The axis counted from the front. @throws N2F_OP_ATTRIBUTE where the value has no such axis */
+export function axisOf({ shape }: Operand, axis: number): number {
+  return normalizeAxis(shape.length === 0 ? Number.NaN : axis, shape.length);
+}
 
 /** A value, or a number that becomes a constant of the other side's type. */
 export type Factor = Operand | number;
@@ -76,6 +82,7 @@ export class Formula {
 
   /** `count` positions from `start` along one axis. */
   slice(x: Operand, axis: number, start: number, count: number): Operand {
+    axisOf(x, axis);
     if (start === 0 && count === x.shape[axis]) return x;
     return this.apply("slice", x, {
       starts: x.shape.map((_, i) => (i === axis ? start : 0)),
@@ -84,19 +91,21 @@ export class Formula {
     });
   }
 
-  /** The sum over some axes, which stay with extent one. */
-  sum(x: Operand, axes: readonly number[]): Operand {
-    return this.reduce("reduce_sum", x, axes);
+  /** The sum over some axes, which stay with extent one unless they are said to go. */
+  sum(x: Operand, axes: readonly number[], keepdims = true): Operand {
+    return this.reduce("reduce_sum", x, axes, keepdims);
   }
 
-  mean(x: Operand, axes: readonly number[]): Operand {
+  mean(x: Operand, axes: readonly number[], keepdims = true): Operand {
     const count = axes.reduce((product, axis) => product * x.shape[axis], 1);
-    return this.mul(this.sum(x, axes), 1 / count);
+    return this.mul(this.sum(x, axes, keepdims), 1 / count);
   }
 
-  /** A reduction over some axes, one after the other; they stay with extent one. */
-  reduce(op: string, x: Operand, axes: readonly number[]): Operand {
-    return axes.reduce((y, axis) => this.apply(op, y, { axis, keepdims: true, last: false }), x);
+  /** A reduction over some axes, the last one first, so that the others keep their place. */
+  reduce(op: string, x: Operand, axes: readonly number[], keepdims = true): Operand {
+    return axes
+      .toSorted((a, b) => b - a)
+      .reduce((y, axis) => this.apply(op, y, { axis, keepdims, last: false }), x);
   }
 
   #binary(op: string, a: Factor, b: Factor): Operand {

@@ -1,7 +1,6 @@
 import { fail } from "../../base/index.ts";
-import { normalizeAxis } from "../../ops/index.ts";
 import { shapeText, sizeOf } from "../../tensor/index.ts";
-import { Formula } from "./formula.ts";
+import { axisOf, Formula } from "./formula.ts";
 import type { NodeView } from "./node-view.ts";
 import { defineRule, type Operand, type Rule, unsupported } from "./rule.ts";
 
@@ -34,7 +33,7 @@ const layerNormalization = defineRule({
     const [listed, epsilon] = [node.int("axis", -1), epsilonOf(node)];
     const [x, scale, shift] = [node.input(0), node.input(1), node.optional(2)];
     const f = new Formula(context);
-    const axes = from(x, normalizeAxis(listed, x.shape.length));
+    const axes = from(x, axisOf(x, listed));
     const { distance, mean, inverse } = standardize(f, x, axes, epsilon);
     const y = f.mul(f.mul(distance, inverse), scale);
     return [shift === undefined ? y : f.add(y, shift), mean, inverse];
@@ -47,7 +46,7 @@ const rmsNormalization = defineRule({
     const [listed, epsilon] = [node.int("axis", -1), epsilonOf(node)];
     const [x, scale] = [node.input(0), node.input(1)];
     const f = new Formula(context);
-    const power = f.mean(f.apply("square", x), from(x, normalizeAxis(listed, x.shape.length)));
+    const power = f.mean(f.apply("square", x), from(x, axisOf(x, listed)));
     return f.mul(f.mul(x, f.apply("rsqrt", f.add(power, epsilon))), scale);
   },
 });
@@ -58,6 +57,8 @@ const instanceNormalization = defineRule({
     const epsilon = epsilonOf(node);
     const [x, scale, shift] = [node.input(0), node.input(1), node.input(2)];
     const f = new Formula(context);
+    if (x.shape.length < 3)
+      fail("N2F_OP_ATTRIBUTE", `${shapeText(x.shape)} has no axes behind its channels`);
     const { distance, inverse } = standardize(f, x, from(x, 2), epsilon);
     return f.add(f.mul(f.mul(distance, inverse), perChannel(f, x, scale)), perChannel(f, x, shift));
   },
@@ -70,7 +71,7 @@ const groupNormalization = defineRule({
     const [groups, epsilon] = [node.int("num_groups"), epsilonOf(node)];
     const [x, scale, shift] = [node.input(0), node.input(1), node.input(2)];
     const [n, channels, ...spatial] = x.shape;
-    if (!(groups >= 1) || channels % groups !== 0)
+    if (!(groups >= 1) || x.shape.length < 2 || channels % groups !== 0)
       fail("N2F_OP_ATTRIBUTE", `${shapeText(x.shape)} does not fall into ${groups} groups`);
     const f = new Formula(context);
     const grouped = f.reshape(x, [n, groups, channels / groups, ...spatial]);
@@ -94,7 +95,7 @@ const meanVarianceNormalization = defineRule({
     const axes = node.optionalInts("axes") ?? [0, 2, 3];
     const x = node.input(0);
     const f = new Formula(context);
-    const along = axes.map((axis) => normalizeAxis(axis, x.shape.length));
+    const along = axes.map((axis) => axisOf(x, axis));
     const { distance, inverse } = standardize(f, x, along, smallDeviation ** 2);
     return f.mul(distance, inverse);
   },
@@ -106,7 +107,7 @@ const lpNormalization = defineRule({
     const [listed, p] = [node.int("axis", -1), node.int("p", 2)];
     if (p !== 1 && p !== 2) unsupported(`a norm of order ${p}`, "Use the order 1 or 2.");
     const x = node.input(0);
-    const axes = [normalizeAxis(listed, x.shape.length)];
+    const axes = [axisOf(x, listed)];
     const f = new Formula(context);
     const norm = f.sum(p === 1 ? f.abs(x) : f.apply("square", x), axes);
     const y = p === 1 ? f.div(x, norm) : f.mul(x, f.apply("rsqrt", norm));

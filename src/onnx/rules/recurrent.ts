@@ -200,6 +200,13 @@ function recurrent(cell: Cell): Rule {
       const isBatchFirst = node.int("layout", 0) !== 0;
       const way = node.string("direction", "forward");
       const lengths = node.optionalIntegers(4, "the list of lengths");
+      for (const operand of [node.input(0), node.input(1), node.input(2)]) {
+        if (operand.shape.length !== 3)
+          fail(
+            "N2F_OP_ATTRIBUTE",
+            `${shapeText(operand.shape)} has not the three axes of ${cell.op}`,
+          );
+      }
       const x = turnLayout(f, node.input(0), isBatchFirst);
       const hidden = node.int("hidden_size", node.input(2).shape.at(-1));
       const [length, batch] = x.shape;

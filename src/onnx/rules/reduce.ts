@@ -1,4 +1,5 @@
 import { normalizeAxis } from "../../ops/index.ts";
+import { sizeOf } from "../../tensor/index.ts";
 import { Formula } from "./formula.ts";
 import type { NodeView } from "./node-view.ts";
 import { defineRule, type Operand, type Rule } from "./rule.ts";
@@ -8,8 +9,8 @@ export function readAxes(node: NodeView, fromInput: boolean): readonly number[] 
   return fromInput ? node.optionalIntegers(1, "the list of axes") : node.optionalInts("axes");
 }
 
-/** A reduction of x over axes, which stay with extent one. */
-type Reduction = (formula: Formula, x: Operand, axes: readonly number[]) => Operand;
+/** A reduction of x over axes, which stay with extent one whether asked to or not if that is simpler. */
+type Reduction = (f: Formula, x: Operand, axes: readonly number[], keepdims: boolean) => Operand;
 
 /** A reduction over several axes is one over each, the last axis first. */
 function reduction(
@@ -25,21 +26,16 @@ function reduction(
       const isNoop = node.int("noop_with_empty_axes", 0) !== 0;
       const listed = readAxes(node, context.opset >= axesInputSince) ?? [];
       const x = node.input(0);
-      const rank = x.shape.length;
       const formula = new Formula(context);
       const axes = axesOf(x, listed, isNoop);
       if (axes.length === 0) {
-        const y = onNothing(formula, x, []);
+        const y = onNothing(formula, x, [], keepdims);
         return y === x ? context.apply("identity", [x]) : y;
       }
-      const y = reduce(formula, x, axes);
-      const gone = new Set(keepdims ? [] : axes);
-      const shape = x.shape.map((n, axis) => (axes.includes(axis) ? 1 : n));
+      const y = reduce(formula, x, axes, keepdims);
       return formula.reshape(
         y,
-        Array.from({ length: rank }, (_, axis) => axis).flatMap((axis) =>
-          gone.has(axis) ? [] : [shape[axis]],
-        ),
+        x.shape.flatMap((n, axis) => (axes.includes(axis) ? (keepdims ? [1] : []) : [n])),
       );
     },
   });
@@ -53,8 +49,12 @@ function axesOf(x: Operand, listed: readonly number[], isNoop: boolean): readonl
 }
 
 const itself: Reduction = (_formula, x) => x;
-const sumOf = (f: Formula, x: Operand, axes: readonly number[]) => f.sum(x, axes);
-const squares: Reduction = (f, x, axes) => f.sum(f.apply("square", x), axes);
+const squares: Reduction = (f, x, axes, keepdims) => f.sum(f.apply("square", x), axes, keepdims);
+
+const extreme =
+  (op: string): Reduction =>
+  (f, x, axes, keepdims) =>
+    f.reduce(op, x, axes, keepdims);
 
 /** With the greatest taken out, so that no exponential exceeds one. */
 const logSumExp: Reduction = (f, x, axes) => {
@@ -67,6 +67,10 @@ const logSumExp: Reduction = (f, x, axes) => {
 const product: Reduction = (f, x, axes) =>
   axes.reduce((y, axis) => {
     let rest = y;
+    if (rest.shape[axis] === 0) {
+      const shape = rest.shape.with(axis, 1);
+      return f.constant(new Float64Array(sizeOf(shape)).fill(1), shape, x.dtype);
+    }
     while (rest.shape[axis] > 1) {
       const half = Math.floor(rest.shape[axis] / 2);
       const odd = rest.shape[axis] - 2 * half;
@@ -77,28 +81,28 @@ const product: Reduction = (f, x, axes) =>
   }, x);
 
 export const reduceRules: readonly Rule[] = [
-  reduction("ReduceSum", 13, sumOf, itself),
-  reduction("ReduceMean", 18, (f, x, axes) => f.mean(x, axes), itself),
-  reduction("ReduceMax", 18, (f, x, axes) => f.reduce("reduce_max", x, axes), itself),
-  reduction("ReduceMin", 18, (f, x, axes) => f.reduce("reduce_min", x, axes), itself),
+  reduction("ReduceSum", 13, (f, x, axes, keepdims) => f.sum(x, axes, keepdims), itself),
+  reduction("ReduceMean", 18, (f, x, axes, keepdims) => f.mean(x, axes, keepdims), itself),
+  reduction("ReduceMax", 18, extreme("reduce_max"), itself),
+  reduction("ReduceMin", 18, extreme("reduce_min"), itself),
   reduction("ReduceProd", 18, product, itself),
   reduction(
     "ReduceL1",
     18,
-    (f, x, axes) => f.sum(f.abs(x), axes),
+    (f, x, axes, keepdims) => f.sum(f.abs(x), axes, keepdims),
     (f, x) => f.abs(x),
   ),
   reduction(
     "ReduceL2",
     18,
-    (f, x, axes) => f.apply("sqrt", squares(f, x, axes)),
+    (f, x, axes, keepdims) => f.apply("sqrt", squares(f, x, axes, keepdims)),
     (f, x) => f.abs(x),
   ),
   reduction("ReduceSumSquare", 18, squares, (f, x) => f.apply("square", x)),
   reduction(
     "ReduceLogSum",
     18,
-    (f, x, axes) => f.apply("log", f.sum(x, axes)),
+    (f, x, axes, keepdims) => f.apply("log", f.sum(x, axes, keepdims)),
     (f, x) => f.apply("log", x),
   ),
   reduction("ReduceLogSumExp", 18, logSumExp, itself),

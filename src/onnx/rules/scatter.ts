@@ -1,7 +1,6 @@
 import { fail } from "../../base/index.ts";
-import { normalizeAxis } from "../../ops/index.ts";
 import { type Shape, shapeText, sizeOf, stridesOf, type Tensor } from "../../tensor/index.ts";
-import { Formula } from "./formula.ts";
+import { axisOf, Formula } from "./formula.ts";
 import type { NodeView } from "./node-view.ts";
 import { defineRule, type Operand, type Rule, unsupported } from "./rule.ts";
 
@@ -44,7 +43,7 @@ const gatherElements = defineRule({
     const listed = node.int("axis", 0);
     const positions = node.constant(1, "the list of indices");
     const x = node.input(0);
-    const axis = normalizeAxis(listed, x.shape.length);
+    const axis = axisOf(x, listed);
     const indices = elementNumbers(x.shape, positions, axis);
     return context.apply("take", [x], { shape: positions.shape, indices });
   },
@@ -57,8 +56,15 @@ function blockStarts(
   batchAxes: number,
 ): { starts: number[]; block: Shape } {
   const depth = rows.shape.at(-1) ?? 0;
+  const isBatch = rows.shape.slice(0, batchAxes).every((n, axis) => n === x[axis]);
+  const fits = batchAxes >= 0 && batchAxes < rows.shape.length && isBatch;
+  if (!fits || depth < 1 || batchAxes + depth > x.length)
+    fail(
+      "N2F_OP_ATTRIBUTE",
+      `indices of shape ${shapeText(rows.shape)} do not fit ${shapeText(x)}`,
+    );
   const block = x.slice(batchAxes + depth);
-  const count = depth === 0 ? 0 : rows.data.length / depth;
+  const count = rows.data.length / depth;
   const perBatch = count / sizeOf(rows.shape.slice(0, batchAxes));
   const starts = Array.from({ length: count }, (_, row) => {
     const batch = positionsOf(Math.floor(row / perBatch), x.slice(0, batchAxes));
@@ -96,6 +102,11 @@ function scatter(
   reduction: Reduction,
 ): Operand {
   const size = sizeOf(x.shape);
+  if (sizeOf(updates.shape) !== targets.length)
+    fail(
+      "N2F_OP_ATTRIBUTE",
+      `${targets.length} places do not fit updates of shape ${shapeText(updates.shape)}`,
+    );
   const layers: Map<number, number>[] = [];
   const seen = new Map<number, number>();
   targets.forEach((target, update) => {
@@ -133,7 +144,7 @@ function scatterElements(op: string): Rule {
       const listed = node.int("axis", 0);
       const positions = node.constant(1, "the list of indices");
       const x = node.input(0);
-      const targets = elementNumbers(x.shape, positions, normalizeAxis(listed, x.shape.length));
+      const targets = elementNumbers(x.shape, positions, axisOf(x, listed));
       return scatter(new Formula(context), x, node.input(2), targets, reductionOf(node));
     },
   });

@@ -1,7 +1,7 @@
 import { fail } from "../../base/index.ts";
-import { broadcastShapes, normalizeAxis } from "../../ops/index.ts";
+import { broadcastShapes } from "../../ops/index.ts";
 import { makeTensor, shapeText, sizeOf } from "../../tensor/index.ts";
-import { Formula } from "./formula.ts";
+import { axisOf, Formula } from "./formula.ts";
 import { defineRule, type Rule, unsupported } from "./rule.ts";
 import { readShape } from "./shape-arithmetic.ts";
 
@@ -15,7 +15,7 @@ const split = defineRule({
         ? node.optionalIntegers(1, "the list of lengths")
         : node.optionalInts("split");
     const x = node.input(0);
-    const axis = normalizeAxis(node.int("axis", 0), x.shape.length);
+    const axis = axisOf(x, node.int("axis", 0));
     const extent = x.shape[axis];
     const share = Math.ceil(extent / node.int("num_outputs", outputCount));
     const lengths =
@@ -53,8 +53,8 @@ const tile = defineRule({
   import: (node, context) => {
     const repeats = node.integers(1, "the list of repeats");
     const x = node.input(0);
-    if (repeats.length !== x.shape.length)
-      fail("N2F_OP_ATTRIBUTE", `${repeats.length} repeats do not fit ${shapeText(x.shape)}`);
+    if (repeats.length !== x.shape.length || repeats.some((count) => count < 0))
+      fail("N2F_OP_ATTRIBUTE", `[${repeats}] repeats do not fit ${shapeText(x.shape)}`);
     const target = readShape(
       makeTensor(
         [repeats.length],
@@ -84,6 +84,8 @@ const depthToSpace = defineRule({
     const isRowsFirst = node.string("mode", "DCR") === "DCR";
     const [n, c, h, w] = x.shape;
     const d = c / (b * b);
+    if (!Number.isInteger(d))
+      fail("N2F_OP_ATTRIBUTE", `blocks of ${b} do not fit ${shapeText(x.shape)}`);
     const f = new Formula(context);
     const apart = f.reshape(x, isRowsFirst ? [n, b, b, d, h, w] : [n, d, b, b, h, w]);
     const turned = f.transpose(apart, isRowsFirst ? [0, 3, 4, 1, 5, 2] : [0, 1, 4, 2, 5, 3]);
@@ -97,6 +99,8 @@ const spaceToDepth = defineRule({
     const x = node.input(0);
     const b = blockOf(node, x.shape);
     const [n, c, h, w] = x.shape;
+    if (h % b !== 0 || w % b !== 0)
+      fail("N2F_OP_ATTRIBUTE", `blocks of ${b} do not fit ${shapeText(x.shape)}`);
     const f = new Formula(context);
     const apart = f.reshape(x, [n, c, h / b, b, w / b, b]);
     return f.reshape(f.transpose(apart, [0, 3, 5, 1, 2, 4]), [n, c * b * b, h / b, w / b]);
@@ -131,7 +135,8 @@ const compress = defineRule({
     const x = node.input(0);
     const indices = Array.from(chosen.data.keys()).filter((i) => chosen.data[i] !== 0);
     const f = new Formula(context);
-    if (node.has("axis")) return f.apply("gather", x, { axis: node.int("axis"), indices });
+    if (node.has("axis"))
+      return f.apply("gather", x, { axis: axisOf(x, node.int("axis")), indices });
     return f.apply("gather", f.reshape(x, [sizeOf(x.shape)]), { axis: 0, indices });
   },
 });
@@ -144,7 +149,7 @@ const cumSum = defineRule({
     const isExclusive = node.int("exclusive", 0) !== 0;
     const [listed] = node.integers(1, "the axis");
     const x = node.input(0);
-    const axis = normalizeAxis(listed, x.shape.length);
+    const axis = axisOf(x, listed);
     const n = x.shape[axis];
     const ones = Array.from({ length: n * n }, (_, i) => {
       const distance = ((i % n) - Math.floor(i / n)) * (isReverse ? -1 : 1);
@@ -165,7 +170,9 @@ const reverseSequence = defineRule({
     const lengths = node.integers(1, "the list of lengths");
     const [time, batch] = [node.int("time_axis", 0), node.int("batch_axis", 1)];
     const x = node.input(0);
-    if (x.shape.length < 2 || lengths.length !== x.shape[batch])
+    const isFront = [time, batch].toSorted().join() === "0,1";
+    const fits = lengths.every((n) => n >= 0 && n <= x.shape[time]);
+    if (!isFront || x.shape.length < 2 || lengths.length !== x.shape[batch] || !fits)
       fail("N2F_OP_ATTRIBUTE", `${lengths.length} lengths do not fit ${shapeText(x.shape)}`);
     const stride = (axis: number) => sizeOf(x.shape.slice(axis + 1));
     const place = (i: number, axis: number) => Math.floor(i / stride(axis)) % x.shape[axis];

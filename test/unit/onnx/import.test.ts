@@ -111,7 +111,7 @@ describe("importModel", () => {
       inputs: { x: ["N", 2, 3] },
       outputs: ["y"],
     };
-    expect(imported({ ...softmax, opset: 13 })).toContain('softmax("x") {axis=-1}');
+    expect(imported({ ...softmax, opset: 13 })).toContain('softmax("x") {axis=2}');
     expect(
       imported({ ...softmax, opset: 11 }),
     ).toContain(`"y.reshape": float[1,6] = reshape("x") {shape=[1, 6]} from "y" "Softmax"
