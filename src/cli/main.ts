@@ -2,9 +2,11 @@ import { Command, CommanderError } from "commander";
 import { Nn2fpgaError, renderProblem } from "../base/index.ts";
 import { packageVersion } from "../tools/index.ts";
 import { compileCommand } from "./compile-command.ts";
+import { deployCommand } from "./deploy-command.ts";
 import { doctorCommand } from "./doctor-command.ts";
 import { inspectCommand } from "./inspect-command.ts";
 import { predictCommand } from "./predict-command.ts";
+import { serveCommand } from "./serve-command.ts";
 import { verifyCommand } from "./verify-command.ts";
 
 /** Exit codes: what a script may rely on. */
@@ -26,6 +28,8 @@ export async function main(args: readonly string[]): Promise<number> {
     compileCommand(),
     verifyCommand(),
     predictCommand(),
+    serveCommand(),
+    deployCommand(),
     inspectCommand(),
     doctorCommand(),
   ]) {
