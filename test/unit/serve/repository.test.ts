@@ -246,7 +246,7 @@ describe("a repository", () => {
     renameSync(join(folder, "next"), join(folder, "net", "2"));
     cpSync(bundle, join(folder, "other.n2f"), { recursive: true });
     const until = async (isDone: () => boolean): Promise<void> => {
-      for (let i = 0; i < 400 && !isDone(); i++) await new Promise((next) => setTimeout(next, 10));
+      for (let i = 0; i < 2000 && !isDone(); i++) await new Promise((next) => setTimeout(next, 10));
       expect(isDone()).toBe(true);
     };
     await until(() => core.isModelReady("net", "2") && core.isModelReady("other", "1"));
