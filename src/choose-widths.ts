@@ -6,6 +6,7 @@ import { unpackReals } from "./fixed/index.ts";
 import { type Graph, getValue, type ValueId } from "./ir/index.ts";
 import { ops } from "./ops/index.ts";
 import { portsOf } from "./ports-of.ts";
+import { correctBiases, equalize } from "./post-training.ts";
 import {
   type KnobReport,
   type LayerBar,
@@ -21,6 +22,7 @@ import {
 import {
   type CalibrationData,
   type CalibrationMethod,
+  calibrate,
   type LayerPrecision,
   type QuantizedGraph,
   type QuantizeOptions,
@@ -28,7 +30,7 @@ import {
   type Statistics,
 } from "./quantize/index.ts";
 import { instantiateEmulator, packSamples } from "./runtime/index.ts";
-import { type FloatError, FloatErrorMeter } from "./verify/index.ts";
+import { type FloatError, FloatErrorMeter, workOf } from "./verify/index.ts";
 
 /** A quantized network with its ports, its emulator, and what the emulator says of its error. */
 export interface Quantization {
@@ -52,6 +54,8 @@ export interface FloatNetwork {
 
 export interface ChosenWidths extends Quantization {
   readonly warnings: readonly string[];
+  /** What was done for few bits, and what it gained. */
+  readonly improvement?: string;
   /** Where a search was asked for: what it found, and a picture of it. */
   readonly search?: PrecisionReport;
   readonly picture?: string;
@@ -93,7 +97,7 @@ export function chooseWidths(
   const agrees = ({ float }: Quantization) => (float.argmaxAgreement ?? 1) >= wantedAgreement;
 
   onProgress("quantizing");
-  const asked = attempt(config.quantize);
+  const asked = improveFewBits(network, config, attempt, onProgress);
   if (agrees(asked)) return { ...asked, warnings: [] };
   const told = `the greatest output is the float network's for ${share(asked)} of the samples`;
   if (!config.mayWiden) return { ...asked, warnings: [told] };
@@ -108,6 +112,69 @@ export function chooseWidths(
     return { ...wider, warnings: [warning] };
   }
   return { ...asked, warnings: [`${told}, and no more bits (up to 24) bring it to 99 %`] };
+}
+
+/** Widths up to which the steps of post-training quantization are tried. */
+const fewBits = 8;
+/** Multiply-accumulates that the trials of these steps may take in all. */
+const improveBudget = 2e10;
+
+/**
+ * Where few bits are asked for: tries the ways to choose binary points (unless the user has chosen), channels
+ * equalised across layers, and corrected biases, and keeps what lowers the measured error.
+ */
+function improveFewBits(
+  network: FloatNetwork,
+  { quantize: settings, improve, mayChooseMethod }: CompileConfig,
+  attempt: (settings: QuantizeOptions) => Quantization,
+  onProgress: (step: string) => void,
+): Quantization & { readonly improvement?: string } {
+  const plain = attempt(settings);
+  const { graph, data, expected } = network;
+  const isAsked = settings.default.kind === "width" && settings.default.widthBits <= fewBits;
+  const isSmall = workOf(graph) * expected.length * 10 <= improveBudget;
+  if (!improve || !isAsked || !isSmall) return plain;
+  const sqnr = ({ float }: Quantization) => float.sqnrDb ?? Infinity;
+
+  let best = { quantization: plain, network, settings, what: [] as string[] };
+  const methods: CalibrationMethod[] = mayChooseMethod ? ["mse", "percentile"] : [];
+  for (const method of methods) {
+    onProgress(`binary points by ${method}`);
+    const quantization = attempt({ ...settings, method });
+    if (sqnr(quantization) <= sqnr(best.quantization)) continue;
+    best = {
+      quantization,
+      network,
+      settings: { ...settings, method },
+      what: [`binary points by ${method}`],
+    };
+  }
+  // Layers' options speak of values that would get other names.
+  const equal = settings.layers.size === 0 ? equalize(graph, data) : graph;
+  if (equal !== graph) {
+    onProgress("equalising channels");
+    const its = { ...network, graph: equal, statistics: calibrate(equal, ops, data) };
+    const quantization = quantizeNetwork(its, best.settings);
+    if (sqnr(quantization) > sqnr(best.quantization)) {
+      best = {
+        ...best,
+        quantization,
+        network: its,
+        what: [...best.what, "channels equalised across layers"],
+      };
+    }
+  }
+  onProgress("correcting biases");
+  const corrected = correctBiases(best.network.graph, data, (its) =>
+    quantizeGraph(its, ops, best.network.statistics, best.settings),
+  );
+  const quantization = quantizeNetwork({ ...best.network, graph: corrected }, best.settings);
+  if (sqnr(quantization) > sqnr(best.quantization)) {
+    best = { ...best, quantization, what: [...best.what, "biases corrected"] };
+  }
+  if (best.what.length === 0) return plain;
+  const gain = `SQNR ${sqnr(plain).toFixed(1)} -> ${sqnr(best.quantization).toFixed(1)} dB`;
+  return { ...best.quantization, improvement: `${best.what.join(", ")}: ${gain}` };
 }
 
 /** Quantizes, and measures the error in the emulator. */

@@ -23,10 +23,11 @@ import { ops } from "./ops/index.ts";
 import { type Pass, runPasses } from "./passes/index.ts";
 import {
   type CalibrationData,
+  calibrate,
+  calibrationLimit,
   type FormatRow,
   feedOf,
   formatTable,
-  gatherStatistics,
   loadCalibrationData,
   type QuantizedGraph,
 } from "./quantize/index.ts";
@@ -70,6 +71,8 @@ export interface CompileSummary {
   };
   /** The quantized network against the float one, on some of the calibration data. */
   readonly float: FloatError;
+  /** What was done because few bits were asked for, and what it gained. */
+  readonly improvement?: string;
   /** Where `--precision auto` was asked for. */
   readonly search?: PrecisionReport;
   readonly warnings: readonly string[];
@@ -94,8 +97,6 @@ export interface Plan {
   readonly summary: CompileSummary;
 }
 
-/** Inferences by which formats are chosen, at most. */
-const calibrationLimit = 512;
 /** Operations that the slow oracle may spend on golden answers. */
 const oracleBudget = 1_000_000;
 /** Operations of the float graph, for the error figure. */
@@ -123,8 +124,7 @@ export function planModel(modelPath: string, options: CompileOptions): Plan {
   onProgress("calibrating");
   const data = loadCalibrationData(graph, options.calibration);
   const calibrated = Math.min(data.samples.count, calibrationLimit);
-  const feeds = Array.from({ length: calibrated }, (_, i) => feedOf(graph, data.samples, i));
-  const statistics = gatherStatistics(graph, ops, feeds);
+  const statistics = calibrate(graph, ops, data);
   const expected = floatOutputs(graph, data);
   const chosen = chooseWidths({ name, graph, statistics, data, expected }, config, onProgress);
   const { quantized, inputs, outputs, float } = chosen;
@@ -152,6 +152,7 @@ export function planModel(modelPath: string, options: CompileOptions): Plan {
     formats: formatTable(quantized.graph),
     calibration: { source: data.source, samples: calibrated, method: config.quantize.method },
     float,
+    ...(chosen.improvement !== undefined && { improvement: chosen.improvement }),
     ...(chosen.search && { search: chosen.search }),
     warnings,
   };

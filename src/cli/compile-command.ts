@@ -99,6 +99,7 @@ export function printSummary(output: Output, summary: CompileSummary, folder: st
       "calibration",
       `${summary.calibration.source} (${summary.calibration.samples} samples, ${summary.calibration.method})`,
     ],
+    ...(summary.improvement === undefined ? [] : [["few bits", summary.improvement] as const]),
     ["bundle", folder],
   ]);
   if (summary.search !== undefined) printSearch(output, summary.search);

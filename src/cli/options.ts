@@ -60,6 +60,10 @@ export function addPlanOptions(command: Command): Command {
     .option("--calibration-method <m>", "minmax, percentile or mse (least squared error)")
     .option("--percentile <p>", "share of values that must not saturate, in percent", real(50, 100))
     .option(
+      "--no-improve",
+      "at 8 bits and below: leave out equalisation of channels and correction of biases",
+    )
+    .option(
       "--reuse <r>",
       "cycles that a matrix product may take; its multipliers are shared",
       integer(1, 1_000_000),

@@ -20,6 +20,10 @@ export interface CompileConfig {
   readonly schedule: ScheduleOptions;
   /** The user asked for no precision, so more bits than the default may be taken where they are needed. */
   readonly mayWiden: boolean;
+  /** The user asked for no way to choose binary points, so that others may be tried. */
+  readonly mayChooseMethod: boolean;
+  /** For few bits: equalise channels and correct biases where that lowers the error. */
+  readonly improve: boolean;
   /** Widths are searched for, layer by layer, so that the network comes this close to the float one. */
   readonly target?: PrecisionTarget;
 }
@@ -39,6 +43,7 @@ export interface ConfigFlags {
   readonly tableBits?: number;
   readonly calibrationMethod?: CalibrationMethod;
   readonly percentile?: number;
+  readonly improve?: boolean;
 }
 
 type Written = string | number;
@@ -55,7 +60,11 @@ interface ConfigFile {
     readonly ClockMhz?: number;
     readonly MaxLevels?: number;
     readonly TableBits?: number;
-    readonly Calibration?: { readonly Method?: CalibrationMethod; readonly Percentile?: number };
+    readonly Calibration?: {
+      readonly Method?: CalibrationMethod;
+      readonly Percentile?: number;
+      readonly Improve?: boolean;
+    };
   };
   readonly LayerName?: Readonly<
     Record<
@@ -103,6 +112,9 @@ export function loadConfig(path: string | undefined, flags: ConfigFlags): Compil
   const target = readTarget(isAuto, flags, model);
   return {
     ...(target && { target }),
+    mayChooseMethod:
+      flags.calibrationMethod === undefined && model.Calibration?.Method === undefined,
+    improve: (flags.improve ?? true) && (model.Calibration?.Improve ?? true),
     mayWiden: asked === undefined && layers.every(([, { Precision }]) => Precision === undefined),
     quantize: {
       default: asked ?? defaultQuantizeOptions.default,
