@@ -1,6 +1,6 @@
 import type { IncomingHttpHeaders, ServerHttp2Stream } from "node:http2";
 import { performance } from "node:perf_hooks";
-import { type Client, isLoopback } from "../wire/client.ts";
+import type { Client } from "../wire/client.ts";
 import { acceptedEncodings, type Encoding, parseEncoding } from "./compression.ts";
 import type { MessageSink } from "./framing.ts";
 import { encodeMessage, type GrpcStatus, grpcStatus, statusOf } from "./status.ts";
@@ -33,11 +33,16 @@ export class GrpcCall implements Client {
   #isEnded = false;
 
   /** @throws GrpcError for a header that is malformed */
-  constructor(stream: ServerHttp2Stream, headers: IncomingHttpHeaders, maxMessageBytes: number) {
+  constructor(
+    stream: ServerHttp2Stream,
+    headers: IncomingHttpHeaders,
+    maxMessageBytes: number,
+    isLocal: boolean,
+  ) {
     this.stream = stream;
     this.headers = headers;
     this.maxMessageBytes = maxMessageBytes;
-    this.isLocal = isLoopback(stream.session?.socket?.remoteAddress);
+    this.isLocal = isLocal;
     this.encoding = parseEncoding(headers["grpc-encoding"] as string | undefined);
     const timeout = headers["grpc-timeout"] as string | undefined;
     this.deadlineMs = timeout === undefined ? undefined : performance.now() + parseTimeout(timeout);

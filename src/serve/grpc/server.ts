@@ -14,6 +14,7 @@ import { Health } from "../proto/health_pb.ts";
 import { GRPCInferenceService } from "../proto/inference_pb.ts";
 import { ModelService, PredictionService } from "../proto/tensorflow_serving_pb.ts";
 import { tensorflowRoutes } from "../tfs/routes.ts";
+import { isLoopback } from "../wire/client.ts";
 import { listen, tlsOptions } from "../wire/listen.ts";
 import { refusalOf } from "../wire/restriction.ts";
 import { type CallHandler, GrpcCall, isGrpc, refuse } from "./call.ts";
@@ -21,6 +22,7 @@ import { MessageReader } from "./framing.ts";
 import { healthRoutes } from "./health.ts";
 import { inferenceRoutes } from "./inference-service.ts";
 import { Parking } from "./parking.ts";
+import { ReadRelief } from "./read-relief.ts";
 import { reflectionRoutes } from "./reflection.ts";
 import type { Route, Routes } from "./route.ts";
 import { encodeMessage, GrpcError, grpcStatus, statusOf } from "./status.ts";
@@ -65,7 +67,9 @@ export class GrpcServer implements FrontEnd {
   readonly #logger: ServeLogger;
   readonly #routes: Routes;
   readonly #server: Http2Server;
-  readonly #sessions = new Set<ServerHttp2Session>();
+  /** Each with whether its peer is this machine; asking the socket again costs as much as a small call. */
+  readonly #sessions = new Map<ServerHttp2Session, boolean>();
+  readonly #relief = new ReadRelief();
   readonly #calls = new Set<OpenCall>();
   readonly #parking: Parking;
   readonly #hasRestrictions: boolean;
@@ -107,12 +111,12 @@ export class GrpcServer implements FrontEnd {
   async close(graceMs: number): Promise<void> {
     this.#isClosing = true;
     const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()));
-    for (const session of this.#sessions) {
+    for (const session of this.#sessions.keys()) {
       // First a notice, for calls that are on their way; then the end.
       if (!session.destroyed) session.goaway(0, 2 ** 31 - 1);
     }
     await delay(Math.min(graceMs, 50));
-    for (const session of this.#sessions) session.close();
+    for (const session of this.#sessions.keys()) session.close();
     const timer = setTimeout(() => this.#destroySessions(), graceMs);
     await closed;
     clearTimeout(timer);
@@ -120,11 +124,11 @@ export class GrpcServer implements FrontEnd {
   }
 
   #destroySessions(): void {
-    for (const session of this.#sessions) session.destroy();
+    for (const session of this.#sessions.keys()) session.destroy();
   }
 
   #onSession(session: ServerHttp2Session): void {
-    this.#sessions.add(session);
+    this.#sessions.set(session, isLoopback(session.socket.remoteAddress));
     session.once("close", () => this.#sessions.delete(session));
     session.on("error", () => {});
     session.setLocalWindowSize(connectionWindow);
@@ -173,7 +177,8 @@ export class GrpcServer implements FrontEnd {
     if (stream.destroyed) return;
     let call: GrpcCall;
     try {
-      call = new GrpcCall(stream, headers, this.#options.maxRequestBytes);
+      const isLocal = this.#sessions.get(stream.session as ServerHttp2Session) ?? false;
+      call = new GrpcCall(stream, headers, this.#options.maxRequestBytes, isLocal);
     } catch (error) {
       const { code, message } = statusOf(error);
       this.#refuse(stream, code, message);
@@ -192,6 +197,7 @@ export class GrpcServer implements FrontEnd {
       } catch (error) {
         this.#fail(open, error);
       }
+      this.#relief.read(chunk.length);
     });
     stream.on("end", () => {
       this.#calls.delete(open);
