@@ -27,6 +27,7 @@ export * from "./reduce-lanes.ts";
 export * from "./reorder.ts";
 export * from "./requantize.ts";
 export * from "./rom.ts";
+export * from "./rom-block.ts";
 export * from "./scale.ts";
 export * from "./slice.ts";
 export * from "./split.ts";

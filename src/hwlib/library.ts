@@ -20,16 +20,19 @@ import { pipeValid } from "./pipe-valid.ts";
 import { reorder } from "./reorder.ts";
 import { requantize } from "./requantize.ts";
 import { rom } from "./rom.ts";
+import { romBlock } from "./rom-block.ts";
 import { slice } from "./slice.ts";
 import { split } from "./split.ts";
 import { upsample } from "./upsample.ts";
 import { width } from "./width.ts";
+import { windowLine } from "./window-line.ts";
+import { windowMem } from "./window-mem.ts";
 
 /** Every module of `hw/rtl`, by name. */
 export const library: ReadonlyMap<string, HardwareModule> = new Map(
   [
     ...[adderTree, dot, requantize, lut, rom, matvec, axisPack, axisUnpack, pipeValid],
-    ...[dotLut, dotPair, mvu],
+    ...[dotLut, dotPair, romBlock, mvu, windowLine, windowMem],
     ...[fifo, fork, join, concat, split, width, axisLanesIn, axisLanesOut],
     ...[slice, pad, upsample, reorder],
   ].map((module): [string, HardwareModule] => [module.name, module]),

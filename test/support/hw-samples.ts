@@ -1,4 +1,9 @@
-import type { MvuParameters, ParameterSpecs, ParameterValues } from "../../src/hwlib/index.ts";
+import type {
+  MvuParameters,
+  ParameterSpecs,
+  ParameterValues,
+  WindowParameters,
+} from "../../src/hwlib/index.ts";
 
 /** Parameters for every module, edges included, with which it must lint and elaborate. */
 export const sampleParameters: Readonly<
@@ -56,6 +61,23 @@ export const sampleParameters: Readonly<
     unit(9, 3, 9, 1, { MULTIPLIER, MEMORY: 1 }),
     unit(9, 3, 2, 3, { MULTIPLIER, W_W: 2, X_W: 3 }),
   ]),
+  n2f_rom_block: [
+    { DEPTH: 1, DATA_W: 1, ADDR_W: 1, INIT: "" },
+    { DEPTH: 37, DATA_W: 70, ADDR_W: 6, INIT: "" },
+  ],
+  n2f_window_line: [
+    { ...picture(1, 1, 1, 1, 1, 0), COLS: 1, STYLE: 0 },
+    { ...picture(6, 8, 3, 3, 1, 1), COLS: 1, STYLE: 0 },
+    { ...picture(6, 8, 3, 3, 2, 1), COLS: 4, STYLE: 1 },
+    { ...picture(1, 9, 1, 4, 1, 0), COLS: 1, STYLE: 0 },
+    { ...picture(5, 1, 2, 1, 1, 0), COLS: 1, STYLE: 0 },
+  ],
+  n2f_window_mem: [
+    { ...picture(1, 1, 1, 1, 1, 0), P: 1, LINES: 1, CHANNEL_MAJOR: false, STYLE: 0 },
+    { ...picture(6, 8, 3, 3, 1, 1), P: 1, LINES: 4, CHANNEL_MAJOR: false, STYLE: 0 },
+    { ...picture(6, 8, 3, 3, 2, 1), P: 2, LINES: 3, CHANNEL_MAJOR: true, STYLE: 1 },
+    { ...picture(1, 9, 1, 4, 1, 0), P: 2, LINES: 1, CHANNEL_MAJOR: true, STYLE: 0 },
+  ],
   n2f_fifo: [2, 3, 16, 600].flatMap((DEPTH) => [0, 1].map((STYLE) => ({ WIDTH: 9, DEPTH, STYLE }))),
   n2f_fork: [1, 3].map((N) => ({ WIDTH: 5, N })),
   n2f_join: [1, 3].map((N) => ({ WIDTH: 15, N })),
@@ -129,6 +151,20 @@ function unit(
   return {
     ...{ K, N, SIMD, PE, ROWS: 1, PARALLEL: false, X_W: 8, X_SIGNED: true, W_W: 8, ACC_W: 20 },
     ...{ MULTIPLIER: 0, MEMORY: 0, WEIGHTS: "", BIAS: "", ...rest },
+  };
+}
+
+function picture(
+  H: number,
+  W: number,
+  KH: number,
+  KW: number,
+  stride: number,
+  padding: number,
+): WindowParameters {
+  return {
+    ...{ H, W, C: 4, X_W: 5, KH, KW, SH: stride, SW: stride, DH: 1, DW: 1 },
+    ...{ PT: padding, PB: padding, PL: padding, PR: padding, PAD: -padding },
   };
 }
 

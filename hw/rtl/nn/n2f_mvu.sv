@@ -231,7 +231,7 @@ module n2f_mvu #(
         .data(w_stage)
     );
   end else begin : gen_block
-    n2f_rom #(
+    n2f_rom_block #(
         .DEPTH (WORDS),
         .DATA_W(WORD_W),
         .ADDR_W(WORD_BITS),
