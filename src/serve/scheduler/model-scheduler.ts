@@ -18,7 +18,10 @@ export interface ModelSchedulerOptions {
 }
 
 /** Runs on one executor at a time: one computes while the next one's rows are packed. */
-const depth = 2;
+const leastDepth = 2;
+/** Short runs may stand deeper, so that the device has work while this thread is busy with something else. */
+const mostDepth = 8;
+const aheadMs = 4;
 
 /** An executor with what is on it. */
 interface Unit {
@@ -27,11 +30,20 @@ interface Unit {
   rows: number;
   /** Rows so far: equally idle units take turns. */
   total: number;
+  /** When its last run ended. */
+  freeMs: number;
 }
 
 interface Plan {
   readonly parts: readonly RunPart[];
   readonly rows: number;
+}
+
+interface Run extends Plan {
+  readonly unit: Unit;
+  readonly startedMs: number;
+  /** What the device is thought to need. */
+  readonly expectedMs: number;
 }
 
 /**
@@ -56,7 +68,13 @@ export class ModelScheduler extends ServedModel implements LaneUser {
     super(signature, recorder);
     this.#policy = policy;
     this.#limits = limits;
-    this.#units = executors.map((executor) => ({ executor, runs: 0, rows: 0, total: 0 }));
+    this.#units = executors.map((executor) => ({
+      executor,
+      runs: 0,
+      rows: 0,
+      total: 0,
+      freeMs: 0,
+    }));
     this.#lanes = new Set(executors.map(({ lane }) => lane));
     this.#delayed = policy.levels.length;
     this.#queue = new RequestQueue(policy.levels.length + 1);
@@ -132,19 +150,23 @@ export class ModelScheduler extends ServedModel implements LaneUser {
       for (const lane of this.#lanes) lane.request(this);
       return;
     }
-    const free = this.#units.filter(({ runs }) => runs < depth).sort(byLoad);
+    const free = this.#units.filter((unit) => this.#hasRoom(unit)).sort(byLoad);
     for (const { executor } of free) executor.lane.request(this);
+  }
+
+  #hasRoom({ runs, rows }: Unit): boolean {
+    return runs < leastDepth || (runs < mostDepth && rows * this.#msPerRow < aheadMs);
   }
 
   #leastLoaded(lane: DeviceLane): Unit | undefined {
     let best: Unit | undefined;
     for (const unit of this.#units) {
-      if (unit.executor.lane !== lane || unit.runs >= depth) continue;
+      if (unit.executor.lane !== lane || !this.#hasRoom(unit)) continue;
       if (best === undefined || byLoad(unit, best) < 0) best = unit;
     }
-    // A second run behind the first only where no other unit, on whatever lane, is idle.
-    const isIdle = ({ runs }: Unit): boolean => runs === 0;
-    return best !== undefined && best.runs > 0 && this.#units.some(isIdle) ? undefined : best;
+    // No run behind others where another unit, on whatever lane, has fewer.
+    const { runs } = best ?? { runs: 0 };
+    return runs > 0 && this.#units.some((unit) => unit.runs < runs) ? undefined : best;
   }
 
   /** The next run, or undefined while more should be waited for. */
@@ -203,27 +225,30 @@ export class ModelScheduler extends ServedModel implements LaneUser {
       request.runsInFlight++;
       this.#queue.take(request, taken);
     }
+    const run: Run = { unit, parts, rows, startedMs: now, expectedMs };
     executor.run(parts, rows).then(
-      (times) => this.#finish(unit, { parts, rows }, expectedMs, times, undefined),
-      (error) => this.#finish(unit, { parts, rows }, expectedMs, undefined, error),
+      (times) => this.#finish(run, times, undefined),
+      (error) => this.#finish(run, undefined, error),
     );
   }
 
   #finish(
-    unit: Unit,
-    { parts, rows }: Plan,
-    expectedMs: number,
+    { unit, parts, rows, startedMs, expectedMs }: Run,
     times: RunTimes | undefined,
     error: unknown,
   ): void {
+    const now = performance.now();
+    // Without the time that it stood behind other runs of its unit.
+    const serviceMs = now - Math.max(startedMs, unit.freeMs);
+    unit.freeMs = now;
     this.#runsInFlight--;
     unit.runs--;
     unit.rows -= rows;
     if (times !== undefined) {
-      this.#msPerRow += (times.inferMs / rows - this.#msPerRow) / 4;
+      this.#msPerRow += (serviceMs / rows - this.#msPerRow) / 4;
       this.recorder.run(rows, times);
     }
-    unit.executor.lane.end(this, expectedMs, times?.inferMs ?? expectedMs);
+    unit.executor.lane.end(this, expectedMs, serviceMs);
     for (const { request, rows: done } of parts) {
       request.runsInFlight--;
       if (times === undefined) {
