@@ -37,8 +37,9 @@ export function addTinyBundle(place: string): void {
 export async function startCore(options: CoreOptions): Promise<InferenceCore> {
   const { core, loaded } = createInferenceCore({ threads: 0, ...options });
   const failures = await loaded;
-  if (failures.length > 0) throw new Error(failures.join("\n"));
-  return core;
+  if (failures.length === 0) return core;
+  await core.close();
+  throw new Error(failures.join("\n"));
 }
 
 /** A request to a model with one FP32 input, its bytes filled in. */

@@ -87,7 +87,8 @@ function factsOf(session: Session, at: string): ModelFacts {
   const all = [...session.inputMetadata, ...session.outputMetadata];
   const isBatch = (tensor: Metadata): boolean =>
     typeof shapeOf(tensor)[0] === "string" || shapeOf(tensor)[0] === -1;
-  const hasBatch = all.every(isBatch);
+  const isKnown = (tensor: Metadata): boolean => shapeOf(tensor).length > 0;
+  const hasBatch = all.some(isKnown) && all.filter(isKnown).every(isBatch);
   const fact = (tensor: Metadata): TensorFact => {
     const type = tensor.isTensor ? types[tensor.type] : undefined;
     if (type === undefined) {
@@ -101,6 +102,7 @@ function factsOf(session: Session, at: string): ModelFacts {
       datatypes: [type.datatype],
       dims: hasBatch ? (full.length === 1 ? [1] : full.slice(1)) : full,
       fullDims: full,
+      ...(!isKnown(tensor) && { isShapeUnknown: true }),
     };
   };
   return {
@@ -184,7 +186,7 @@ export class OnnxExecutor implements Executor {
 
   #modelShape(name: string, shape: readonly number[]): readonly number[] {
     const metadata = this.#session.inputMetadata.find((input) => input.name === name);
-    const rank = metadata?.isTensor ? metadata.shape.length : shape.length;
+    const rank = metadata?.isTensor ? metadata.shape.length : 0;
     return rank === 1 && shape.length === 2 ? [shape[0]] : shape;
   }
 

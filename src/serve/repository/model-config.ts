@@ -13,6 +13,8 @@ export interface TensorFact {
   readonly dims: readonly number[];
   /** With the batch axis as the model has it, for configs with `max_batch_size: 0`. */
   readonly fullDims: readonly number[];
+  /** The model does not say of what shape it is: the config must. */
+  readonly isShapeUnknown?: boolean;
 }
 
 /** What a backend knows of a model. */
@@ -108,6 +110,13 @@ function completeTensors(
 ): readonly ModelTensorConfig[] {
   const dimsOf = (fact: TensorFact) => (maxBatchSize > 0 ? fact.dims : fact.fullDims);
   if (given === undefined || given.length === 0) {
+    const unknown = facts.find(({ isShapeUnknown }) => isShapeUnknown === true);
+    if (unknown !== undefined) {
+      wrong(
+        `the model does not say of what shape its ${direction} ${unknown.name} is`,
+        "Say it in config.pbtxt: `input { name dims }`, and a max_batch_size.",
+      );
+    }
     return facts.map((fact) => ({
       name: fact.name,
       data_type: configDatatype(fact.datatypes[0]),
@@ -142,7 +151,7 @@ function completeTensors(
     const fits =
       given.length === dims.length &&
       dims.every((extent, i) => extent === -1 || given[i] === extent);
-    if (!fits) {
+    if (!fits && fact.isShapeUnknown !== true) {
       wrong(
         `${direction} ${fact.name} has dims [${given}] in the config and [${dims}] in the model`,
         maxBatchSize > 0
