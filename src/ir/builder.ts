@@ -16,12 +16,15 @@ import type { ArgType, Registry } from "./op.ts";
 /** Makes a graph, value by value; shapes are worked out as they come. Finished once, by `graph`. */
 export class Builder {
   readonly #ops: Registry;
+  readonly #reserved: ReadonlySet<ValueId>;
   readonly #values = new Map<ValueId, Value>();
   readonly #used = new Set<ValueId>();
   #origin: Origin = { node: "", type: "" };
 
-  constructor(ops: Registry) {
+  /** @param reserved names that are not given to values which ask for a fresh one */
+  constructor(ops: Registry, reserved: ReadonlySet<ValueId> = new Set()) {
     this.#ops = ops;
+    this.#reserved = reserved;
   }
 
   /** Values made from here on are said to come from this node. */
@@ -38,9 +41,10 @@ export class Builder {
 
   /** A name that no value has yet: the wish, or the wish with a number. */
   freshName(wish: string): ValueId {
-    let name = wish;
-    for (let n = 1; this.#values.has(valueId(name)); n++) name = `${wish}_${n}`;
-    return valueId(name);
+    const isTaken = (name: ValueId) => this.#values.has(name) || this.#reserved.has(name);
+    let name = valueId(wish);
+    for (let n = 1; isTaken(name); n++) name = valueId(`${wish}_${n}`);
+    return name;
   }
 
   input(name: string, type: ArgType, quant?: Quant): ValueId {

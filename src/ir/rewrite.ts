@@ -22,7 +22,9 @@ export function rewriteGraph(
   ops: Registry,
   step: (value: OpValue, context: RewriteContext) => ValueId | undefined,
 ): Graph {
-  const build = new Builder(ops);
+  /** Names of values that are still to come. */
+  const ahead = new Set(graph.values.keys());
+  const build = new Builder(ops, ahead);
   const renamed = new Map<ValueId, ValueId>();
   const uses = new Map<ValueId, number>();
   for (const [id, users] of usersOf(graph)) uses.set(id, users.length);
@@ -32,6 +34,7 @@ export function rewriteGraph(
   const rewritten = (id: ValueId): ValueId => renamed.get(id) ?? id;
 
   for (const value of graph.values.values()) {
+    ahead.delete(value.id);
     if (value.kind !== "op") {
       build.add(value);
       usesOfNew.set(value.id, uses.get(value.id) ?? 0);

@@ -2,6 +2,7 @@ import { activationRules } from "./activation.ts";
 import { attentionRules } from "./attention.ts";
 import { constantRules } from "./constant.ts";
 import { convRules } from "./conv.ts";
+import { convTransposeRules } from "./conv-transpose.ts";
 import { einsumRules } from "./einsum.ts";
 import { elementwiseRules } from "./elementwise.ts";
 import { extremeRules } from "./extremes.ts";
@@ -15,6 +16,7 @@ import { padRules } from "./pad.ts";
 import { poolRules } from "./pool.ts";
 import { recurrentRules } from "./recurrent.ts";
 import { reduceRules } from "./reduce.ts";
+import { resizeRules } from "./resize.ts";
 import type { Rule } from "./rule.ts";
 import { scatterRules } from "./scatter.ts";
 import { selectRules } from "./select.ts";
@@ -26,6 +28,7 @@ import { typeRules } from "./type.ts";
 const networkRules: readonly Rule[] = [
   ...activationRules,
   ...convRules,
+  ...convTransposeRules,
   ...elementwiseRules,
   ...attentionRules,
   ...einsumRules,
@@ -41,6 +44,7 @@ const networkRules: readonly Rule[] = [
   ...recurrentRules,
   ...reduceRules,
   ...scatterRules,
+  ...resizeRules,
   ...selectRules,
   ...structureRules,
   ...typeRules,
