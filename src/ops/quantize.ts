@@ -110,6 +110,10 @@ export const quantize = definePrimitive<QuantizeAttrs>({
     );
     return { shape: x.shape, dtype: "int", data };
   },
+  swapTranspose: (perm, attrs) => ({
+    perm,
+    attrs: channelCount(attrs) === 1 ? attrs : { ...attrs, axis: perm[attrs.axis] },
+  }),
   narrow: () => [false],
   quant: ([x], attrs) => {
     const { channels, inner } = placeOf(x, attrs);

@@ -1,4 +1,4 @@
-import { definePrimitive, Ranges } from "../ir/index.ts";
+import { definePrimitive } from "../ir/index.ts";
 
 const greater = (a: bigint, b: bigint): bigint => (a > b ? a : b);
 const lesser = (a: bigint, b: bigint): bigint => (a < b ? a : b);
@@ -9,12 +9,11 @@ export const square = definePrimitive({
   summary: "x * x.",
   type: ([{ shape, dtype }]) => ({ shape, dtype }),
   float: ([x]) => ({ ...x, data: x.data.map((value) => value * value) }),
+  swapTranspose: (perm, attrs) => ({ perm, attrs }),
   narrow: () => [true],
   quant: ([x]) => {
     const { format, ranges } = x.quant;
-    const size = ranges.isUniform ? 1 : x.shape.reduce((a, b) => a * b, 1);
-    const squared = Ranges.each(size, (i) => {
-      const [lo, hi] = [ranges.lo(i), ranges.hi(i)];
+    const squared = ranges.map((lo, hi) => {
       const ends = [lo * lo, hi * hi] as const;
       return [lo <= 0n && hi >= 0n ? 0n : lesser(...ends), greater(...ends)];
     });

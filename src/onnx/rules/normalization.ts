@@ -3,6 +3,7 @@ import { shapeText, sizeOf } from "../../tensor/index.ts";
 import { axisOf, Formula } from "./formula.ts";
 import type { NodeView } from "./node-view.ts";
 import { defineRule, type Operand, type Rule, unsupported } from "./rule.ts";
+import { channelsFirst, channelsLast } from "./windows.ts";
 
 /*
  * Normalizations whose statistics come from the input itself: exact sums and squares, and one table of
@@ -116,7 +117,34 @@ const lpNormalization = defineRule({
   },
 });
 
+/**
+ * x / (bias + alpha / size * the sum of x^2 over `size` neighbouring channels) ^ beta. The sums are a product
+ * with ones beside the diagonal, whose adders neighbours share.
+ */
+const lrn = defineRule({
+  op: "LRN",
+  import: (node, context) => {
+    const [size, bias] = [node.int("size"), node.float("bias", 1)];
+    const [alpha, beta] = [node.float("alpha", 1e-4), node.float("beta", 0.75)];
+    const x = node.input(0);
+    if (x.shape.length < 3 || !(size > 0))
+      fail("N2F_OP_ATTRIBUTE", `${shapeText(x.shape)} has no ${size} neighbouring channels`);
+    const f = new Formula(context);
+    const channels = x.shape[1];
+    const before = Math.floor((size - 1) / 2);
+    const isNear = (from: number, to: number) => from >= to - before && from < to - before + size;
+    const band = Float64Array.from({ length: channels * channels }, (_, i) =>
+      isNear(Math.floor(i / channels), i % channels) ? 1 : 0,
+    );
+    const squares = channelsLast(context, f.apply("square", x));
+    const sums = f.matmul(squares, f.constant(band, [channels, channels]));
+    const level = f.add(f.mul(channelsFirst(context, sums), alpha / size), bias);
+    return f.mul(x, f.apply("power", level, { exponent: -beta }));
+  },
+});
+
 export const normalizationRules: readonly Rule[] = [
+  lrn,
   groupNormalization,
   instanceNormalization,
   layerNormalization,

@@ -1,6 +1,9 @@
+import { fail } from "../../base/index.ts";
 import { makeTensor, type Shape, sizeOf } from "../../tensor/index.ts";
+import { Formula } from "./formula.ts";
 import type { NodeView } from "./node-view.ts";
-import { defineRule, type Rule } from "./rule.ts";
+import { defineRule, type Operand, type Rule } from "./rule.ts";
+import type { RuleContext } from "./rule-context.ts";
 import { channelsFirst, channelsLast, readWindows, spatialOf, type Windows } from "./windows.ts";
 
 /**
@@ -118,4 +121,51 @@ const globalAveragePool = defineRule({
   },
 });
 
-export const poolRules: readonly Rule[] = [maxPool, averagePool, globalMaxPool, globalAveragePool];
+/** (sum of |x|^p)^(1/p) over windows: exact for p = 1, exact up to the root for p = 2, else by tables. */
+function norm(context: RuleContext, x: Operand, p: number, windows: Windows): Operand {
+  const f = new Formula(context);
+  const isSquare = p === 2;
+  const size = isSquare ? x : f.abs(x);
+  const powers = isSquare
+    ? f.apply("square", x)
+    : p === 1
+      ? size
+      : f.apply("power", size, { exponent: p });
+  const sums = channelsFirst(context, f.apply("sum_pool", channelsLast(context, powers), windows));
+  if (p === 1) return sums;
+  return isSquare ? f.apply("sqrt", sums) : f.apply("power", sums, { exponent: 1 / p });
+}
+
+/** The exponent; before opset 2 it was a real number, which files with later opsets do not have. */
+function readNorm(node: NodeView): number {
+  const p = node.int("p", 2);
+  if (p >= 1) return p;
+  return fail("N2F_OP_ATTRIBUTE", `p is ${p}; it is 1 at least`);
+}
+
+const lpPool = defineRule({
+  op: "LpPool",
+  import: (node, context) => {
+    const p = readNorm(node);
+    const x = node.input(0);
+    return norm(context, x, p, readPool(node, spatialOf(node, x)).windows);
+  },
+});
+
+const globalLpPool = defineRule({
+  op: "GlobalLpPool",
+  import: (node, context) => {
+    const p = readNorm(node);
+    const x = node.input(0);
+    return norm(context, x, p, wholeWindow(spatialOf(node, x)));
+  },
+});
+
+export const poolRules: readonly Rule[] = [
+  maxPool,
+  averagePool,
+  globalMaxPool,
+  globalAveragePool,
+  lpPool,
+  globalLpPool,
+];
