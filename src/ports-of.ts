@@ -1,10 +1,10 @@
 import { layOutPorts, type PortTensor } from "./artifact/index.ts";
-import { defaultOverflow, defaultRounding, type Precision } from "./fixed/index.ts";
+import { type CodeScale, defaultOverflow, defaultRounding, type Precision } from "./fixed/index.ts";
 import { getValue, inputsOf, quantOf } from "./ir/index.ts";
 import type { QuantizedGraph } from "./quantize/index.ts";
 
 /** How inputs and outputs of a quantized graph lie in packets. */
-export function portsOf({ graph, inputs }: QuantizedGraph): {
+export function portsOf({ graph, inputs, inputScales, outputScales }: QuantizedGraph): {
   inputs: PortTensor[];
   outputs: PortTensor[];
 } {
@@ -15,6 +15,7 @@ export function portsOf({ graph, inputs }: QuantizedGraph): {
         shape,
         dtype,
         precision: inputs.get(id) as Precision,
+        ...codesOf(inputScales.get(id)),
       })),
     ),
     outputs: layOutPorts(
@@ -23,8 +24,10 @@ export function portsOf({ graph, inputs }: QuantizedGraph): {
         const { shape, dtype } = value;
         const { format } = quantOf(value);
         const precision = { format, rounding: defaultRounding, overflow: defaultOverflow };
-        return { name, shape, dtype, precision };
+        return { name, shape, dtype, precision, ...codesOf(outputScales.get(name)) };
       }),
     ),
   };
 }
+
+const codesOf = (codes: CodeScale | undefined) => codes && { codes };

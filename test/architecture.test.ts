@@ -23,8 +23,8 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   // Operators.
   ops: ["base", "fixed", "tensor", "ir"],
   // Stages.
-  onnx: ["base", "tensor", "ir", "ops"],
-  passes: ["tensor", "ir"],
+  onnx: ["base", "fixed", "tensor", "ir", "ops"],
+  passes: ["fixed", "tensor", "ir"],
   quantize: ["base", "fixed", "tensor", "ir", "ops"],
   schedule: ["base", "fixed", "tensor", "tools", "hwlib", "ir", "design", "artifact"],
   emit: ["base", "fixed", "tensor", "tools", "hwlib", "ir", "design", "artifact"],

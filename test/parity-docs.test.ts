@@ -3,7 +3,7 @@ import { dirname, join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 import { describe, expect, test } from "vitest";
 import { problemCodes } from "../src/base/index.ts";
-import { networkOperators, rules } from "../src/onnx/rules/index.ts";
+import { networkOperators, quantizedOperators, rules } from "../src/onnx/rules/index.ts";
 import { opTable } from "../src/ops/index.ts";
 
 const root = join(dirname(fileURLToPath(import.meta.url)), "..");
@@ -34,15 +34,21 @@ describe("docs/errors.md", () => {
 });
 
 describe("docs/operators.md", () => {
-  const [network, folded, own] = read("docs", "operators.md").split(/^## /m).slice(1);
+  const [network, quantized, folded, own] = read("docs", "operators.md").split(/^## /m).slice(1);
 
   test("lists every operator that a network may use", () => {
     const listed = Array.from(network.matchAll(/^\| `(\w+)`/gm), ([, op]) => op);
     expect(listed).toEqual([...networkOperators]);
   });
 
+  test("lists every operator of quantized models", () => {
+    const listed = Array.from(quantized.matchAll(/^\| `(\w+)`/gm), ([, op]) => op);
+    expect(listed).toEqual([...quantizedOperators]);
+  });
+
   test("lists every operator that is only worked out", () => {
-    const expected = rules.map(({ op }) => op).filter((op) => !networkOperators.includes(op));
+    const known = [...networkOperators, ...quantizedOperators];
+    const expected = rules.map(({ op }) => op).filter((op) => !known.includes(op));
     const paragraph = folded.split("\n\n")[2];
     expect(Array.from(paragraph.matchAll(/`(\w+)`/g), ([, op]) => op)).toEqual(expected.sort());
   });

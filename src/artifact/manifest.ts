@@ -30,6 +30,15 @@ export interface PortTensor {
   readonly elementBytes: 1 | 2 | 4 | 8;
   readonly offsetBytes: number;
   readonly sizeBytes: number;
+  /**
+   * Set where a quantized model says what its integers stand for: real = (code - zeroPoint - offset) * scale. The
+   * format's `frac` is then 0.
+   */
+  readonly scale?: number;
+  /** An integer; 0 where there is none. */
+  readonly zeroPoint?: number;
+  /** What is added before a real number is rounded, where that is not zero. */
+  readonly offset?: number;
   /** What the numbers are to the user: real numbers, or integers as they are (class indices). */
   readonly meaning: "real" | "integer";
 }

@@ -1,4 +1,4 @@
-import { containerBytes, type Precision } from "../fixed/index.ts";
+import { type CodeScale, containerBytes, type Precision } from "../fixed/index.ts";
 import { type DType, type Shape, sizeOf } from "../tensor/index.ts";
 import type { ContainerType, PortTensor } from "./manifest.ts";
 
@@ -8,12 +8,14 @@ export interface PortSource {
   readonly shape: Shape;
   readonly dtype: DType;
   readonly precision: Precision;
+  /** What the codes stand for, where a quantized model says it. */
+  readonly codes?: CodeScale;
 }
 
 /** Lays tensors out in a packet, one after the other. */
 export function layOutPorts(sources: readonly PortSource[]): PortTensor[] {
   let offsetBytes = 0;
-  return sources.map(({ name, shape, dtype, precision }) => {
+  return sources.map(({ name, shape, dtype, precision, codes }) => {
     const { format, rounding, overflow } = precision;
     const elementBytes = containerBytes(format);
     const port: PortTensor = {
@@ -26,7 +28,8 @@ export function layOutPorts(sources: readonly PortSource[]): PortTensor[] {
       elementBytes,
       offsetBytes,
       sizeBytes: elementBytes * sizeOf(shape),
-      meaning: dtype === "float" ? "real" : "integer",
+      ...codes,
+      meaning: dtype === "float" || codes !== undefined ? "real" : "integer",
     };
     offsetBytes += port.sizeBytes;
     return port;

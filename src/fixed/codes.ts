@@ -1,5 +1,5 @@
 import { assert } from "../base/index.ts";
-import { codeToReal, type Format, maxCode, minCode } from "./format.ts";
+import { type Format, maxCode, minCode } from "./format.ts";
 import { type Overflow, type Rounding, realToCode, roundReal } from "./round.ts";
 
 /** How the codes of one tensor are packed. */
@@ -8,6 +8,22 @@ export interface CodeLayout {
   readonly rounding: Rounding;
   readonly overflow: Overflow;
   readonly elementBytes: 1 | 2 | 4 | 8;
+  /** Set where the codes are integers of a quantized model; the format's `frac` is then 0. */
+  readonly scale?: number;
+  readonly zeroPoint?: number;
+  readonly offset?: number;
+}
+
+/**
+ * What integers of a quantized model stand for: real = (code - zeroPoint - offset) * scale, and back
+ * code = limit(round(real / scale + offset) + zeroPoint), with float32 arithmetic as quantized models have it.
+ */
+export interface CodeScale {
+  /** Above zero. */
+  readonly scale: number;
+  readonly zeroPoint: number;
+  /** A part of the zero point that is no integer, or that rounding must see. */
+  readonly offset?: number;
 }
 
 /**
@@ -22,7 +38,7 @@ export function packReals(
 ): void {
   const { format, rounding, overflow, elementBytes } = layout;
   const view = new DataView(into.buffer, into.byteOffset, into.byteLength);
-  if (format.width > 53 || overflow !== "SAT") {
+  if (format.width > 53 || overflow === "WRAP") {
     for (let i = 0; i < values.length; i++) {
       writeCode(
         view,
@@ -33,12 +49,15 @@ export function packReals(
     }
     return;
   }
-  const scale = 2 ** format.frac;
-  const [min, max] = [Number(minCode(format)), Number(maxCode(format))];
+  const { zeroPoint = 0 } = layout;
+  const { step, scale, offset, min, max } = ruleOf(layout);
   for (let i = 0; i < values.length; i++) {
-    const rounded = roundReal(values[i] * scale, rounding);
+    const rounded =
+      scale === undefined
+        ? roundReal(values[i] * step, rounding)
+        : roundReal(scaled(values[i], scale, offset), rounding) + zeroPoint;
     // Comparisons with NaN are false: it becomes zero.
-    const code = rounded > max ? max : rounded < min ? min : rounded >= min ? rounded : 0;
+    const code = rounded > max ? max : rounded < min ? min : rounded >= min ? rounded : zeroPoint;
     const place = at + i * elementBytes;
     if (elementBytes === 1) view.setUint8(place, code);
     else if (elementBytes === 2) view.setUint16(place, code, true);
@@ -50,22 +69,37 @@ export function packReals(
 /** Float numbers to codes of at most 53 bits. */
 export function realsToCodes(
   values: Float64Array,
-  { format, rounding, overflow }: Pick<CodeLayout, "format" | "rounding" | "overflow">,
+  layout: Omit<CodeLayout, "elementBytes">,
 ): Float64Array {
+  const { format, rounding, overflow } = layout;
   const codes = new Float64Array(values.length);
-  if (format.width > 53 || overflow !== "SAT") {
+  if (format.width > 53 || overflow === "WRAP") {
     for (let i = 0; i < values.length; i++) {
       codes[i] = Number(realToCode(values[i], format, rounding, overflow));
     }
     return codes;
   }
-  const scale = 2 ** format.frac;
-  const [min, max] = [Number(minCode(format)), Number(maxCode(format))];
+  const { zeroPoint = 0 } = layout;
+  const { step, scale, offset, min, max } = ruleOf(layout);
   for (let i = 0; i < values.length; i++) {
-    const rounded = roundReal(values[i] * scale, rounding);
-    codes[i] = rounded > max ? max : rounded < min ? min : rounded >= min ? rounded + 0 : 0;
+    const rounded =
+      scale === undefined
+        ? roundReal(values[i] * step, rounding)
+        : roundReal(scaled(values[i], scale, offset), rounding) + zeroPoint;
+    codes[i] = rounded > max ? max : rounded < min ? min : rounded >= min ? rounded + 0 : zeroPoint;
   }
   return codes;
+}
+
+/** The numbers of a rule that saturates. */
+function ruleOf({ format, overflow, scale, offset = 0 }: Omit<CodeLayout, "elementBytes">) {
+  const max = Number(maxCode(format));
+  const min = overflow === "SAT_SYM" && format.signed ? -max : Number(minCode(format));
+  return { step: 2 ** format.frac, scale, offset, min, max };
+}
+
+function scaled(value: number, scale: number, offset: number): number {
+  return Math.fround(Math.fround(Math.fround(value) / scale) + offset);
 }
 
 /** Codes to their containers. */
@@ -102,17 +136,19 @@ export function unpackReals(
   from: Uint8Array,
   at: number,
   count: number,
-  { format, elementBytes }: Pick<CodeLayout, "format" | "elementBytes">,
+  layout: Pick<CodeLayout, "format" | "elementBytes" | "scale" | "zeroPoint" | "offset">,
 ): Float64Array {
+  const { format, elementBytes, scale, zeroPoint = 0, offset = 0 } = layout;
   if (elementBytes === 8) {
     const codes = unpackCodes(from, at, count, { format, elementBytes });
-    return Float64Array.from(codes, (code) => codeToReal(code, format));
+    const [step, moved] = [scale ?? 2 ** -format.frac, zeroPoint + offset];
+    return Float64Array.from(codes, (code) => (Number(code) - moved) * step);
   }
   const view = new DataView(from.buffer, from.byteOffset, from.byteLength);
-  const step = 2 ** -format.frac;
+  const [step, moved] = [scale ?? 2 ** -format.frac, zeroPoint + offset];
   const reals = new Float64Array(count);
   for (let i = 0; i < count; i++) {
-    reals[i] = readCode(view, at + i * elementBytes, format.signed, elementBytes) * step;
+    reals[i] = (readCode(view, at + i * elementBytes, format.signed, elementBytes) - moved) * step;
   }
   return reals;
 }

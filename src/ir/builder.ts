@@ -1,4 +1,5 @@
 import { assert, Nn2fpgaError } from "../base/index.ts";
+import type { Format } from "../fixed/index.ts";
 import type { Tensor } from "../tensor/index.ts";
 import {
   type Attrs,
@@ -47,9 +48,12 @@ export class Builder {
     return name;
   }
 
-  input(name: string, type: ArgType, quant?: Quant): ValueId {
-    const id = valueId(name);
-    return this.add({ kind: "input", id, ...type, origin: this.#origin, ...(quant && { quant }) });
+  /** @param integers their format, where the model says that they are integers of so many bits */
+  input(name: string, type: ArgType, quant?: Quant, integers?: Format): ValueId {
+    const [id, origin] = [valueId(name), this.#origin];
+    const { shape, dtype } = type;
+    const more = { ...(quant && { quant }), ...(integers && { integers }) };
+    return this.add({ kind: "input", id, shape, dtype, origin, ...more });
   }
 
   constant(data: Tensor, name: string = `${this.#origin.node}.const`, quant?: Quant): ValueId {

@@ -46,6 +46,8 @@ interface ValueBase {
 
 export interface InputValue extends ValueBase {
   readonly kind: "input";
+  /** Set where the model gives the input integers of so many bits. */
+  readonly integers?: Format;
 }
 
 export interface ConstValue extends ValueBase {

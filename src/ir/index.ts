@@ -3,6 +3,7 @@ export * from "./columns.ts";
 export * from "./evaluate.ts";
 export * from "./evaluate-fixed.ts";
 export * from "./graph.ts";
+export * from "./integers.ts";
 export * from "./kernel.ts";
 export * from "./op.ts";
 export * from "./permutation.ts";

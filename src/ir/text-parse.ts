@@ -111,7 +111,9 @@ class Parser {
     const base = { id, shape, dtype };
     if (kind === "input") {
       const quant = format && { quant: { format, ranges: Ranges.ofFormat(format) } };
-      this.#values.set(id, { ...base, kind, origin: this.#origin(), ...quant });
+      const integers = this.#skip("word", "of") ? this.#format() : undefined;
+      const more = { ...quant, ...(integers && { integers }) };
+      this.#values.set(id, { ...base, kind, origin: this.#origin(), ...more });
       return;
     }
     this.#take("mark", "=");

@@ -1,4 +1,4 @@
-import { formatText } from "../fixed/index.ts";
+import { type Format, formatText } from "../fixed/index.ts";
 import { shapeText } from "../tensor/index.ts";
 import type { AttrValue, Graph, Value } from "./graph.ts";
 
@@ -34,7 +34,7 @@ function valueText(value: Value, blob: BlobWriter | undefined): string {
   const from = ` from ${quote(value.origin.node)} ${quote(value.origin.type)}`;
   switch (value.kind) {
     case "input":
-      return `input ${type}${from}`;
+      return `input ${type}${integersText(value.integers)}${from}`;
     case "const":
       return `const ${value.exact ? "exact " : ""}${type} = ${dataText(value.data.data, blob)}${from}`;
     case "op": {
@@ -43,6 +43,10 @@ function valueText(value: Value, blob: BlobWriter | undefined): string {
       return `${type} = ${value.op}(${value.args.map(quote).join(", ")})${attrText_}${from}`;
     }
   }
+}
+
+function integersText(format: Format | undefined): string {
+  return format === undefined ? "" : ` of ${formatText(format)}`;
 }
 
 function dataText(data: Float64Array, blob: BlobWriter | undefined): string {

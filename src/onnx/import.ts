@@ -1,6 +1,8 @@
 import { assert, Nn2fpgaError, type Problem } from "../base/index.ts";
+import { type Format, makeFormat } from "../fixed/index.ts";
 import { Builder, type Graph, type GraphOutput, type ValueId } from "../ir/index.ts";
 import { ops } from "../ops/index.ts";
+import { type ElementType, elementTypes } from "../tensor/index.ts";
 import type { OnnxGraph, OnnxModel } from "./model.ts";
 import type { ConstOperand, Operand } from "./rules/rule.ts";
 import { type NodeOutcome, type Walk, walkModel } from "./rules/walk.ts";
@@ -50,6 +52,13 @@ function outputProblems({ graph }: OnnxModel, { operands }: Walk): Problem[] {
   });
 }
 
+/** Integers of up to 16 bits keep their format; wider ones mostly have it for convenience. */
+function integerFormat(type: ElementType | undefined): Format | undefined {
+  if (type === undefined) return undefined;
+  const { dtype, bits, signed } = elementTypes[type];
+  return dtype === "int" && bits <= 16 ? makeFormat(signed, bits, 0) : undefined;
+}
+
 function build({ graph }: OnnxModel, walk: Walk, outcomes: readonly NodeOutcome[]): Graph {
   const builder = new Builder(ops);
   const ids = new Map<Operand, ValueId>();
@@ -79,8 +88,9 @@ function build({ graph }: OnnxModel, walk: Walk, outcomes: readonly NodeOutcome[
 
   for (const { name, operand } of walk.inputs) {
     if (operand === "unknown") continue;
-    const { shape, dtype } = operand;
-    ids.set(operand, builder.from({ node: name, type: "Input" }).input(name, { shape, dtype }));
+    const { shape, dtype, elementType } = operand;
+    const from = builder.from({ node: name, type: "Input" });
+    ids.set(operand, from.input(name, { shape, dtype }, undefined, integerFormat(elementType)));
   }
   for (const { node, origin, outputs, steps } of outcomes) {
     for (const { op, args, attrs, result } of steps) {

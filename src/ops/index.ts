@@ -44,7 +44,9 @@ import { max } from "./max.ts";
 import { maxPool } from "./max-pool.ts";
 import { min } from "./min.ts";
 import { mul } from "./mul.ts";
+import { multiThreshold } from "./multi-threshold.ts";
 import { pad } from "./pad.ts";
+
 import { prelu } from "./prelu.ts";
 import { quantize } from "./quantize.ts";
 import { reciprocal } from "./reciprocal.ts";
@@ -109,6 +111,7 @@ export const opTable = {
   min,
   mish,
   mul,
+  multi_threshold: multiThreshold,
   pad,
   power,
   prelu,

@@ -1,4 +1,11 @@
-import { type ConstValue, constantSide, isDense, perColumn, rewriteGraph } from "../ir/index.ts";
+import {
+  type ConstValue,
+  constantSide,
+  isDense,
+  isExact,
+  perColumn,
+  rewriteGraph,
+} from "../ir/index.ts";
 import { makeTensor, sameShape } from "../tensor/index.ts";
 import { definePass } from "./pass.ts";
 
@@ -20,6 +27,10 @@ export const foldBias = definePass({
       const { constant, other } = sides;
       if (!isDense(other, (id) => build.value(id)) || !isUsedOnce(other.id)) return undefined;
       const [x, w, b] = other.args;
+      const weights = build.value(w) as ConstValue;
+      const isInteger = weights.dtype === "int" && constant.dtype === "int";
+      // A product of integers has no place for fractions.
+      if (isExact(weights) && !isInteger) return undefined;
       const columns = other.shape.at(-1) as number;
       const added = perColumn(constant, columns);
       if (added === undefined || !sameShape(other.shape, value.shape)) return undefined;
@@ -27,7 +38,10 @@ export const foldBias = definePass({
       const before = b === undefined ? undefined : (build.value(b) as ConstValue).data.data;
       const data = added.map((element, i) => sign * element + (before?.[i] ?? 0));
       build.from(other.origin);
-      const bias = build.constant(makeTensor([columns], data), constant.id);
+      const bias = build.constant(
+        makeTensor([columns], data, isInteger ? "int" : "float"),
+        constant.id,
+      );
       return build.op(other.op, [x, w, bias], other.attrs);
     }),
 });

@@ -3,6 +3,7 @@ import {
   constantSide,
   forEachWeightRow,
   isDense,
+  isExact,
   perColumn,
   rewriteGraph,
   type WeightMatrices,
@@ -35,6 +36,9 @@ export const foldInputAffine = definePass({
       if (sides === undefined || (inner.op === "sub" && !sides.isRight)) return undefined;
       const { constant, other } = sides;
       const weights = build.value(w) as ConstValue;
+      // What is whole stays whole: only integers meet integers.
+      const isInteger = weights.dtype === "int" && constant.dtype === "int";
+      if (isExact(weights) && !(isInteger && inner.op !== "mul")) return undefined;
       const matrices = weightMatrices(value.op, weights.shape) as WeightMatrices;
       const channels = other.shape.at(-1) as number;
       const factors = perColumn(constant, channels);
@@ -60,7 +64,8 @@ export const foldInputAffine = definePass({
         const added = sign * factors[channelOf(column, row)];
         for (let c = 0; c < columns; c++) bias[column + c] += added * weights.data.data[first + c];
       });
-      const folded = build.constant(makeTensor([bias.length], bias), constant.id);
+      const dtype = isInteger ? "int" : "float";
+      const folded = build.constant(makeTensor([bias.length], bias, dtype), constant.id);
       return build.op(value.op, [other.id, w, folded], value.attrs);
     }),
 });

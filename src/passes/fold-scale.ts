@@ -3,6 +3,7 @@ import {
   constantSide,
   forEachWeightRow,
   isDense,
+  isExact,
   perColumn,
   rewriteGraph,
   type WeightMatrices,
@@ -31,6 +32,7 @@ export const foldScale = definePass({
       if (!isDense(other, find) || !isUsedOnce(other.id)) return undefined;
       const [x, w, b] = other.args;
       const weights = build.value(w) as ConstValue;
+      if (isExact(weights)) return undefined; // what is whole stays whole
       const matrices = weightMatrices(other.op, weights.shape) as WeightMatrices;
       const columns = matrices.groups * matrices.columns;
       const factors = perColumn(constant, columns);

@@ -1,4 +1,4 @@
-import { type ConstValue, constantSide, rewriteGraph } from "../ir/index.ts";
+import { type ConstValue, constantSide, isExact, rewriteGraph } from "../ir/index.ts";
 import { definePass } from "./pass.ts";
 
 /**
@@ -25,6 +25,10 @@ export const mergeAffine = definePass({
         constants.map((constant) => constant.data),
         {},
       );
-      return build.op(value.op, [innerSides.other.id, build.constant(merged, outer.constant.id)]);
+      const { id } = outer.constant;
+      const constant = constants.every(isExact)
+        ? build.exactConstant(merged, id)
+        : build.constant(merged, id);
+      return build.op(value.op, [innerSides.other.id, constant]);
     }),
 });

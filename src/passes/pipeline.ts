@@ -9,10 +9,12 @@ import { foldScale } from "./fold-scale.ts";
 import { hoistTransposes } from "./hoist-transposes.ts";
 import { mergeAffine } from "./merge-affine.ts";
 import type { Pass } from "./pass.ts";
+import { sinkScales } from "./sink-scales.ts";
 import { sinkTransposes } from "./sink-transposes.ts";
 
 /** The passes in their order, with the reason of each place. */
 export const pipeline: readonly Pass[] = [
+  sinkScales, // before decompose: a division is exact as long as it is one
   decompose, // the rest speaks of primitive operators only
   constantsRight, // the folds look for weights on the right
   foldConstants, // transposed weights, scaled biases, 1/c
@@ -20,6 +22,7 @@ export const pipeline: readonly Pass[] = [
   hoistTransposes, // what did not goes to the inputs, out of the way of the folds
   flatTransposes,
   foldConstants, // constants that were transposed along
+  sinkScales, // before the folds, which would mix scales into weights
   mergeAffine, // one constant is easier to fold than two
   foldBias, // before scale: a product's bias is scaled along with its weights
   foldScale, // before quantization: scales would otherwise be rounded twice

@@ -208,7 +208,10 @@ function permuteRows(build: Builder, value: OpValue, args: readonly Value[]): Va
   });
   const { shape } = reshaped;
   const x = build.op("reshape", [source.id], { shape });
-  const permuted = build.constant(makeTensor(weights.shape, data, weights.dtype), weights.id);
+  const rowsMoved = makeTensor(weights.shape, data, weights.dtype);
+  const permuted = weights.exact
+    ? build.exactConstant(rowsMoved, weights.id)
+    : build.constant(rowsMoved, weights.id);
   return build.op("matmul", [x, permuted, ...bias.map(({ id }) => id)], value.attrs);
 }
 

@@ -1,5 +1,6 @@
 import { fail, Nn2fpgaError, type Problem } from "../base/index.ts";
 import {
+  type CodeScale,
   codeToReal,
   defaultOverflow,
   defaultRounding,
@@ -13,6 +14,7 @@ import {
   type ConstValue,
   type Graph,
   getValue,
+  type InputValue,
   isExact,
   isProduct,
   type OpValue,
@@ -43,12 +45,17 @@ import {
   quantizeConstant,
   twosOfColumns,
 } from "./constants.ts";
+import { hostRange, hostRule, integerOutput } from "./integer-ports.ts";
 import type { Statistics } from "./statistics.ts";
 
 /** Everything that is decided once a graph is quantized. Inputs carry the rule by which hosts round. */
 export interface QuantizedGraph {
   readonly graph: Graph;
   readonly inputs: ReadonlyMap<ValueId, Precision>;
+  /** How the integers of an input are numbers to the user, where a quantized model says it. */
+  readonly inputScales: ReadonlyMap<ValueId, CodeScale>;
+  /** The same for outputs, by name. */
+  readonly outputScales: ReadonlyMap<string, CodeScale>;
 }
 
 /**
@@ -118,6 +125,10 @@ class Quantizer {
   readonly #options: QuantizeOptions;
   readonly #build: Builder;
   readonly #inputs = new Map<ValueId, Precision>();
+  readonly #inputScales = new Map<ValueId, CodeScale>();
+  readonly #outputScales = new Map<string, CodeScale>();
+  /** Quantizations that the host does: their result is the input itself. */
+  readonly #hostDone = new Set<ValueId>();
   /** The exact (or requested) value that stands for each value of the float graph. */
   readonly #exact = new Map<ValueId, ValueId>();
   /** Requantized variants by value and format, so that all who need one share it. */
@@ -140,16 +151,36 @@ class Quantizer {
       else if (value.kind === "op") placeProblems(value.origin, () => this.#op(value));
     }
     const outputs = this.#graph.outputs.map(({ name, value }) => {
+      const scaled = integerOutput(this.#graph, value);
+      if (scaled !== undefined) {
+        this.#outputScales.set(name, scaled.scale);
+        return { name, value: this.#value(scaled.value) };
+      }
       const request = this.#options.output ?? defaultOutput(this.#options.default);
       const { origin } = getValue(this.#graph, value);
       const narrow = placeProblems(origin, () => this.#narrow(value, request, true));
       return { name, value: narrow };
     });
-    return { graph: this.#build.graph(this.#graph.name, outputs), inputs: this.#inputs };
+    return {
+      graph: this.#build.graph(this.#graph.name, outputs),
+      inputs: this.#inputs,
+      inputScales: this.#inputScales,
+      outputScales: this.#outputScales,
+    };
   }
 
-  #input(value: Value): void {
+  #input(value: InputValue): void {
     const { id, shape, dtype } = value;
+    const rule = hostRule(this.#graph, value);
+    if (rule !== undefined) {
+      const { precision, scale, readers } = rule;
+      this.#inputs.set(id, precision);
+      if (scale !== undefined) this.#inputScales.set(id, scale);
+      for (const reader of readers) this.#hostDone.add(reader);
+      const quant = { format: precision.format, ranges: hostRange(precision) };
+      this.#exact.set(id, this.#build.input(id, { shape, dtype: "int" }, quant));
+      return;
+    }
     const layer = this.#layer(value)?.result;
     const request = layer ?? this.#options.input ?? this.#options.default;
     if (request.kind === "exact") {
@@ -164,6 +195,10 @@ class Quantizer {
   }
 
   #op(value: OpValue): void {
+    if (this.#hostDone.has(value.id)) {
+      this.#exact.set(value.id, this.#value(value.args[0]));
+      return;
+    }
     const op = primitiveOf(this.#ops, value.op);
     const attrs = op.lossy
       ? { ...value.attrs, ...precisionAttrs(this.#result(value)) }

@@ -579,6 +579,27 @@ export const problems: Readonly<Record<OpName, OpProblems>> = {
     nodes: [{ opType: "Pow", inputs: ["x0", "exponent"] }],
     constants: { exponent: { dims: [], float: [exponent as number] } },
   })),
+  multi_threshold: {
+    application: arbitraryShape(1).chain((shape) =>
+      fc
+        .record({
+          axis: fc.nat({ max: shape.length - 1 }),
+          isPerChannel: fc.boolean(),
+          count: fc.integer({ min: 1, max: 12 }),
+        })
+        .chain(({ axis, isPerChannel, count }) => {
+          const channels = isPerChannel ? shape[axis] : 1;
+          const length = channels * count;
+          return fc
+            .array(arbitraryReal, { minLength: length, maxLength: length })
+            .map((thresholds) => ({
+              args: [variable(shape)],
+              attrs: { axis, channels, thresholds },
+            }));
+        }),
+    ),
+    onnx: null,
+  },
   prelu: {
     application: arbitraryShape(1).chain((shape) =>
       fc

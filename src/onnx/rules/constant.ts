@@ -23,7 +23,10 @@ function readValue(node: NodeView): Tensor {
 
 const constant = defineRule({
   op: "Constant",
-  import: (node, context) => context.constant(readValue(node)),
+  import: (node, context) => {
+    const elementType = node.optionalTensor("value")?.elementType;
+    return { ...context.constant(readValue(node)), ...(elementType && { elementType }) };
+  },
 });
 
 export const constantRules: readonly Rule[] = [constant];

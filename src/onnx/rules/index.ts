@@ -14,6 +14,8 @@ import { matmulRules } from "./matmul.ts";
 import { normalizationRules } from "./normalization.ts";
 import { padRules } from "./pad.ts";
 import { poolRules } from "./pool.ts";
+import { qonnxRules } from "./qonnx.ts";
+import { quantizedRules } from "./quantized.ts";
 import { recurrentRules } from "./recurrent.ts";
 import { reduceRules } from "./reduce.ts";
 import { resizeRules } from "./resize.ts";
@@ -41,6 +43,7 @@ const networkRules: readonly Rule[] = [
   ...padRules,
   ...poolRules,
   ...normalizationRules,
+  ...quantizedRules,
   ...recurrentRules,
   ...reduceRules,
   ...scatterRules,
@@ -51,10 +54,20 @@ const networkRules: readonly Rule[] = [
 ];
 
 /** Every operator of ONNX that is read. */
-export const rules: readonly Rule[] = [...networkRules, ...constantRules, ...shapeArithmeticRules];
+export const rules: readonly Rule[] = [
+  ...networkRules,
+  ...qonnxRules,
+  ...constantRules,
+  ...shapeArithmeticRules,
+];
 
 /** For hints: what may stand in place of an operator that is not read. */
 export const networkOperators: readonly string[] = networkRules.map(({ op }) => op).sort();
+
+/** Operators outside the standard that quantized models are written with. */
+export const quantizedOperators: readonly string[] = [
+  ...new Set(qonnxRules.map(({ op }) => op)),
+].sort();
 
 const table: ReadonlyMap<string, Rule> = new Map(
   rules.map((rule) => [`${rule.domain}:${rule.op}`, rule]),

@@ -1,6 +1,6 @@
 import { fail } from "../../base/index.ts";
 import type { Origin } from "../../ir/index.ts";
-import type { DType, Shape, Tensor } from "../../tensor/index.ts";
+import type { DType, ElementType, Shape, Tensor } from "../../tensor/index.ts";
 import type { NodeView } from "./node-view.ts";
 import type { RuleContext } from "./rule-context.ts";
 
@@ -17,6 +17,8 @@ export interface ConstOperand {
   readonly exact?: true;
   /** What the graph will call it, if it is needed there. */
   readonly name: string;
+  /** As the file has it, where the numbers come from there as they are. */
+  readonly elementType?: ElementType;
 }
 
 /** Told apart by identity: two operands of the same type are two values. */
@@ -24,6 +26,8 @@ export interface ComputedOperand {
   readonly kind: "computed";
   readonly shape: Shape;
   readonly dtype: DType;
+  /** Of an input of the network. */
+  readonly elementType?: ElementType;
 }
 
 /** What becomes of one operator of ONNX. */

@@ -49,14 +49,15 @@ export function walkModel(model: OnnxModel): Walk {
   const { graph } = model;
   const operands = new Map<string, Operand | "unknown">();
   const problems: Problem[] = [];
-  for (const [name, { shape, dtype, data }] of graph.initializers) {
+  for (const [name, { shape, dtype, data, elementType }] of graph.initializers) {
     const origin = { node: name, type: "Initializer" };
-    operands.set(name, { kind: "const", shape, dtype, data: { shape, dtype, data }, origin, name });
+    const constant = { kind: "const", shape, dtype, data: { shape, dtype, data } } as const;
+    operands.set(name, { ...constant, origin, name, elementType });
   }
   const inputs = graph.inputs.map((info) => {
     const found = inputProblems(info);
     problems.push(...found);
-    const operand = found.length > 0 ? "unknown" : computed(inputType(info));
+    const operand = found.length > 0 ? "unknown" : inputOperand(info);
     operands.set(info.name, operand);
     return { name: info.name, operand } as const;
   });
@@ -72,6 +73,10 @@ export function walkModel(model: OnnxModel): Walk {
     return outcome;
   });
   return { inputs, outcomes, operands, problems };
+}
+
+function inputOperand(info: OnnxValueInfo): ComputedOperand {
+  return { ...computed(inputType(info)), elementType: info.elementType as ElementType };
 }
 
 const computed = (type: ArgType): ComputedOperand => ({ kind: "computed", ...type });

@@ -198,6 +198,9 @@ const portKeys: Keys<PortTensor> = {
   elementBytes: "required",
   offsetBytes: "required",
   sizeBytes: "required",
+  scale: "optional",
+  zeroPoint: "optional",
+  offset: "optional",
   meaning: "required",
 };
 const sourceKeys: Keys<Manifest["source"]> = { file: "required", sha256: "required" };

@@ -19,12 +19,6 @@ function reasonOf(opType: string, localFunctions: readonly string[] = []): strin
 
 describe("what there is no rule for", () => {
   it.each([
-    ["QuantizeLinear", "quantized models are not read yet"],
-    ["QLinearMatMul", "quantized models are not read yet"],
-    ["onnx.brevitas:Quant", "quantized models are not read yet"],
-    ["qonnx.custom_op.general:IntQuant", "quantized models are not read yet"],
-    ["qonnx.custom_op.general:BipolarQuant", "quantized models are not read yet"],
-    ["finn.custom_op.general:Quant", "quantized models are not read yet"],
     ["com.microsoft:QLinearAdd", "quantized models are not read yet"],
     ["onnx.brevitas:FloatQuant", "small floating-point type"],
     ["DynamicQuantizeLinear", "its scale depends on the data"],

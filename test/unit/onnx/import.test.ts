@@ -194,7 +194,7 @@ describe("importModel", () => {
         node("DeformConv", ["x", "w"], ["c"], {}, "conv1"),
         node("Relu", ["c"], ["r"]),
         node("BatchNormalization", ["r", "w", "w", "w", "w"], ["n"], { training_mode: 1 }, "bn"),
-        node("onnx.brevitas:Quant", ["n", "w", "w", "w"], ["q"], {}, "act"),
+        node("onnx.brevitas:FloatQuant", ["n", "w", "w", "w"], ["q"], {}, "act"),
         node("Reshape", ["q", "r"], ["y"], {}, "view"),
         node("MatMul", ["x", "w"], ["m"], {}, "fc"),
         node("Add", ["y", "m"], ["z"]),
@@ -209,9 +209,9 @@ N2F_OP_UNSUPPORTED: where it reads depends on the data, which fixed wiring canno
 N2F_OP_UNSUPPORTED: BatchNormalization is in training mode (training_mode = 1)
   at bn (BatchNormalization)
   hint: Export the network in evaluation mode: model.eval() before torch.onnx.export, or training=TrainingMode.EVAL.
-N2F_OP_UNSUPPORTED: quantized models are not read yet
-  at act (onnx.brevitas.Quant)
-  hint: Export the float model, without quantization nodes; nn2fpga chooses the formats from calibration data or the configuration.
+N2F_OP_UNSUPPORTED: it rounds to a small floating-point type; kernels compute in fixed point
+  at act (onnx.brevitas.FloatQuant)
+  hint: Train with an integer quantizer (Brevitas Int*), or export the float model.
 N2F_OP_ATTRIBUTE: [1,4] and [3] cannot be multiplied as matrices
   at fc (MatMul)
   hint: The model contradicts itself here; check it with onnx.checker.check_model(model, full_check=True).`);
