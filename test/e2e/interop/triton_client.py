@@ -3,7 +3,7 @@
     python triton_client.py GRPC_ADDRESS HTTP_ADDRESS
 
 The server has models that give their input back: echo_fp32 [-1, 16], echo_TYPE [-1, 4] for every type,
-slow_fp32 (200 ms), image [-1, 224, 224, 3]. Prints one line for each group of checks; ends with "ALL OK".
+image [-1, 224, 224, 3]. Prints one line for each group of checks; ends with "ALL OK".
 """
 
 import queue
@@ -126,6 +126,8 @@ for algorithm in ("gzip", "deflate"):
         same(result, "OUTPUT0", ramp)
 done("compression")
 
+images = rng.standard_normal((32, 224, 224, 3)).astype(np.float32)
+
 # Parameters, sequences, priorities, timeouts.
 for client, module in ((grpc, tg), (http, th)):
     result = client.infer(
@@ -145,7 +147,7 @@ for client, module in ((grpc, tg), (http, th)):
 result = grpc.infer("echo_fp32", inputs(tg, "INPUT0", ramp), request_id="42", client_timeout=5)
 assert result.get_response().id == "42" and result.get_response().model_version == "1"
 fails(
-    lambda: grpc.infer("slow_fp32", inputs(tg, "INPUT0", ramp[:1]), client_timeout=0.03),
+    lambda: grpc.infer("image", inputs(tg, "INPUT0", images), client_timeout=0.002),
     "Deadline Exceeded",
     status="StatusCode.DEADLINE_EXCEEDED",
 )
@@ -187,7 +189,7 @@ for handle, array in handles:
     same(handle.get_result(), "OUTPUT0", array)
 cancelled = queue.Queue()
 context = grpc.async_infer(
-    "slow_fp32", inputs(tg, "INPUT0", ramp[:1]), callback=lambda result, error: cancelled.put(error)
+    "image", inputs(tg, "INPUT0", images), callback=lambda result, error: cancelled.put(error)
 )
 context.cancel()
 assert "Locally cancelled" in str(cancelled.get(timeout=10))
@@ -213,8 +215,8 @@ done("asynchronous")
 streamed = queue.Queue()
 grpc.start_stream(callback=lambda result, error: streamed.put((result, error)))
 for index in range(40):
-    name = "nothing" if index == 20 else "slow_fp32" if index % 10 == 3 else "echo_fp32"
-    array = np.full((1, 16), index, np.float32)
+    name = "nothing" if index == 20 else "image" if index % 10 == 3 else "echo_fp32"
+    array = np.full((4, 224, 224, 3) if name == "image" else (1, 16), index, np.float32)
     grpc.async_stream_infer(
         name,
         inputs(tg, "INPUT0", array),
