@@ -1,8 +1,7 @@
-import { type PortTensor, packetBytes } from "./artifact/index.ts";
+import { type PortTensor, packetBytes, unpackTensor } from "./artifact/index.ts";
 import { fail, Nn2fpgaError } from "./base/index.ts";
 import type { CompileConfig } from "./config/index.ts";
 import { emitEmulator } from "./emit/emulator/index.ts";
-import { unpackReals } from "./fixed/index.ts";
 import { type Graph, getValue, type ValueId } from "./ir/index.ts";
 import { ops } from "./ops/index.ts";
 import { portsOf } from "./ports-of.ts";
@@ -316,7 +315,7 @@ function floatError(
   expected.forEach((values, i) => {
     outputs.forEach((port, k) => {
       const at = i * stride + port.offsetBytes;
-      meter.add(unpackReals(answers, at, values[k].length, port), values[k]);
+      meter.add(unpackTensor(answers, at, port), values[k]);
     });
   });
   return meter.result();

@@ -14,13 +14,14 @@ import {
 import { fail } from "./base/index.ts";
 import { chooseWidths, type PrecisionReport } from "./choose-widths.ts";
 import type { CompileConfig } from "./config/index.ts";
-import type { Design } from "./design/index.ts";
+import type { Design, LayerPlan } from "./design/index.ts";
 import { emitSimulation } from "./emit/sim/index.ts";
 import { emitVerilog } from "./emit/verilog/index.ts";
 import { evaluate, type Graph, printGraph } from "./ir/index.ts";
 import { decodeModel, importModel, splitModel } from "./onnx/index.ts";
 import { ops } from "./ops/index.ts";
 import { type Pass, runPasses } from "./passes/index.ts";
+import { defaultTarget, planHardware } from "./plan-design.ts";
 import {
   type CalibrationData,
   calibrate,
@@ -32,7 +33,7 @@ import {
   type QuantizedGraph,
 } from "./quantize/index.ts";
 import { packSamples } from "./runtime/index.ts";
-import { estimateResources, scheduleParallel } from "./schedule/index.ts";
+import type { LayerFolding } from "./schedule/index.ts";
 import { readBytes } from "./tensor/index.ts";
 import { packagePath, packageVersion } from "./tools/index.ts";
 import { type FloatError, oraclePackets, workOf } from "./verify/index.ts";
@@ -52,10 +53,17 @@ export interface CompileOptions {
 /** The document of `compile --json`, and of `report/compile.json` in the bundle. */
 export interface CompileSummary {
   readonly name: string;
-  readonly architecture: "parallel";
+  readonly architecture: "parallel" | "stream";
   readonly clockMhz: number;
   readonly maxLevels: number;
   readonly reuse: number;
+  /** What was asked of a stream, and what became of its layers. */
+  readonly stream?: {
+    readonly target: string;
+    readonly targetFps?: number;
+    readonly asked: Readonly<Record<string, LayerFolding>>;
+    readonly layers: readonly LayerPlan[];
+  };
   /** Reuse factors that differ, by layer. */
   readonly layerReuse: Readonly<Record<string, number>>;
   readonly latencyCycles: number;
@@ -127,9 +135,12 @@ export function planModel(modelPath: string, options: CompileOptions): Plan {
   const statistics = calibrate(graph, ops, data);
   const expected = floatOutputs(graph, data);
   const chosen = chooseWidths({ name, graph, statistics, data, expected }, config, onProgress);
-  const { quantized, inputs, outputs, float } = chosen;
   onProgress("scheduling");
-  const design = scheduleParallel(quantized.graph, ops, `${name}_top`, config.schedule);
+  const before = { ...chosen, graph: chosen.quantized.graph };
+  const planned = planHardware(before, `${name}_top`, config.schedule, onProgress);
+  const { design, inputs, outputs } = planned;
+  const quantized = { ...chosen.quantized, graph: planned.graph };
+  const { float } = chosen;
   const warnings = [...model.warnings.map((problem) => problem.message), ...chosen.warnings];
   if (options.calibration.length === 0) {
     warnings.push(
@@ -148,7 +159,8 @@ export function planModel(modelPath: string, options: CompileOptions): Plan {
     latencyNs: (latencyCycles * 1000) / clockMhz,
     intervalCycles,
     inferencesPerSecond: Math.round((clockMhz * 1e6) / intervalCycles),
-    resources: estimateResources(design),
+    resources: planned.resources,
+    ...streamSummary(design, config),
     formats: formatTable(quantized.graph),
     calibration: { source: data.source, samples: calibrated, method: config.quantize.method },
     float,
@@ -163,7 +175,7 @@ export function planModel(modelPath: string, options: CompileOptions): Plan {
     data,
     inputs,
     outputs,
-    emulator: chosen.emulator,
+    emulator: planned.emulator,
     model: halves.front,
     ...("rest" in halves && { rest: halves.rest }),
     hasExternalData: model.hasExternalData === true,
@@ -265,6 +277,22 @@ function moduleName(stem: string, at: string): string {
     at,
     hint: "Give the bundle's folder a name with a letter in it.",
   });
+}
+
+function streamSummary(
+  design: Design,
+  { schedule }: CompileConfig,
+): Pick<CompileSummary, "stream"> {
+  if (design.architecture !== "stream") return {};
+  const { target = defaultTarget, targetFps, layers } = schedule;
+  return {
+    stream: {
+      target,
+      ...(targetFps !== undefined && { targetFps }),
+      asked: Object.fromEntries(layers ?? []),
+      layers: design.layers,
+    },
+  };
 }
 
 /** What the float graph gives for as many samples as its budget allows: outputs of one inference a row. */

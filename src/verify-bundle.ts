@@ -13,6 +13,7 @@ import { addVerilog, type CompileSummary } from "./compile.ts";
 import { openFloatReference } from "./float-reference.ts";
 import type { Graph } from "./ir/index.ts";
 import { ops } from "./ops/index.ts";
+import { planDesign } from "./plan-design.ts";
 import {
   createIcarusDevice,
   createRtlDevice,
@@ -22,7 +23,6 @@ import {
   type RtlDevice,
   type SimulatedKernel,
 } from "./runtime/index.ts";
-import { scheduleParallel } from "./schedule/index.ts";
 import {
   type Backend,
   type FloatReference,
@@ -141,7 +141,14 @@ async function plantFaults(
   const rebuild = (graph: Graph): Bundle => {
     const { clockMhz, maxLevels, reuse, top } = kernel;
     const layerReuse = new Map(Object.entries(summary.layerReuse));
-    const design = scheduleParallel(graph, ops, top, { clockMhz, maxLevels, reuse, layerReuse });
+    const { architecture } = kernel;
+    const { target, targetFps, asked = {} } = summary.stream ?? {};
+    const layers = new Map(Object.entries(asked));
+    const design = planDesign(graph, top, {
+      ...{ architecture, clockMhz, maxLevels, reuse, layerReuse, layers },
+      ...(target !== undefined && { target }),
+      ...(targetFps !== undefined && { targetFps }),
+    });
     const files = new Map<string, Uint8Array | string>();
     const header = { source: bundle.manifest.source.file, generator: bundle.manifest.generator };
     const sources = addVerilog(files, design, header);

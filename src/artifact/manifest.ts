@@ -39,6 +39,11 @@ export interface PortTensor {
   readonly zeroPoint?: number;
   /** What is added before a real number is rounded, where that is not zero. */
   readonly offset?: number;
+  /**
+   * The axes, outermost first, in whose order a packet has the elements; absent: as the shape says. A stream
+   * wants channels last, and the host puts them there while it converts numbers to codes.
+   */
+  readonly order?: readonly number[];
   /** What the numbers are to the user: real numbers, or integers as they are (class indices). */
   readonly meaning: "real" | "integer";
 }
@@ -72,7 +77,7 @@ export interface Manifest {
   readonly inputs: readonly PortTensor[];
   readonly outputs: readonly PortTensor[];
   readonly kernel: {
-    readonly architecture: "parallel";
+    readonly architecture: "parallel" | "stream";
     /** Name of the Verilog module, and of its file `rtl/TOP.sv`. */
     readonly top: string;
     readonly clockMhz: number;

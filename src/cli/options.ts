@@ -68,6 +68,16 @@ export function addPlanOptions(command: Command): Command {
       "cycles that a matrix product may take; its multipliers are shared",
       integer(1, 1_000_000),
     )
+    .option("--architecture <a>", "parallel (unrolled), stream (an engine for each layer), or auto")
+    .option(
+      "--target <t>",
+      "with streams: the device whose budgets hold, a name (kv260, ultra96, zcu104, u250, u55c, pynq-z2, arty-a7-100) or a JSON file",
+    )
+    .option(
+      "--target-fps <n>",
+      "with streams: inferences a second, at the least cost",
+      real(0.001, 1e9),
+    )
     .option("--clock-mhz <f>", "clock to pipeline for", real(1, 2000))
     .option("--max-levels <n>", "levels of logic between two registers", integer(2, 1000))
     .option("--table-bits <n>", "address bits of function tables", integer(4, 16));

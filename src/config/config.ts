@@ -38,6 +38,9 @@ export interface ConfigFlags {
   readonly inputPrecision?: string;
   readonly outputPrecision?: string;
   readonly reuse?: number;
+  readonly architecture?: string;
+  readonly target?: string;
+  readonly targetFps?: number;
   readonly clockMhz?: number;
   readonly maxLevels?: number;
   readonly tableBits?: number;
@@ -57,6 +60,9 @@ interface ConfigFile {
     readonly TargetSqnr?: number;
     readonly TargetAgreement?: number;
     readonly ReuseFactor?: number;
+    readonly Architecture?: string;
+    readonly Target?: string;
+    readonly TargetFps?: number;
     readonly ClockMhz?: number;
     readonly MaxLevels?: number;
     readonly TableBits?: number;
@@ -74,6 +80,8 @@ interface ConfigFile {
           | Written
           | { readonly weight?: Written; readonly bias?: Written; readonly result?: Written };
         readonly ReuseFactor?: number;
+        readonly PE?: number;
+        readonly SIMD?: number;
       }
     >
   >;
@@ -127,6 +135,17 @@ export function loadConfig(path: string | undefined, flags: ConfigFlags): Compil
       tableBits: flags.tableBits ?? model.TableBits ?? defaultQuantizeOptions.tableBits,
     },
     schedule: {
+      ...readArchitecture(flags, model),
+      layers: new Map(
+        layers.map(([name, { PE, SIMD, ReuseFactor }]) => [
+          name,
+          {
+            ...(PE !== undefined && { pe: PE }),
+            ...(SIMD !== undefined && { simd: SIMD }),
+            ...(ReuseFactor !== undefined && { reuse: ReuseFactor }),
+          },
+        ]),
+      ),
       clockMhz: flags.clockMhz ?? model.ClockMhz ?? defaultClockMhz,
       ...(maxLevels !== undefined && { maxLevels }),
       reuse: flags.reuse ?? model.ReuseFactor ?? 1,
@@ -136,6 +155,29 @@ export function loadConfig(path: string | undefined, flags: ConfigFlags): Compil
         ),
       ),
     },
+  };
+}
+
+const architectures = ["parallel", "stream", "auto"] as const;
+
+function readArchitecture(
+  flags: ConfigFlags,
+  model: NonNullable<ConfigFile["Model"]>,
+): Pick<ScheduleOptions, "architecture" | "target" | "targetFps"> {
+  const wanted = flags.architecture ?? model.Architecture ?? "auto";
+  const architecture = architectures.find((name) => name === wanted);
+  if (architecture === undefined) {
+    fail("N2F_OPTION_INVALID", `there is no architecture ${wanted}`, {
+      at: "--architecture",
+      hint: `Use one of ${architectures.join(", ")}.`,
+    });
+  }
+  const target = flags.target ?? model.Target;
+  const targetFps = flags.targetFps ?? model.TargetFps;
+  return {
+    architecture,
+    ...(target !== undefined && { target }),
+    ...(targetFps !== undefined && { targetFps }),
   };
 }
 

@@ -1,29 +1,43 @@
 import type { MatvecParameters } from "../hwlib/index.ts";
 import type { Origin } from "../ir/index.ts";
 import type { Netlist } from "./netlist.ts";
+import type { StreamDesign } from "./stream.ts";
 
-/** A hardware plan: data, no text. One chain of segments, each handing whole vectors to the next. */
-export interface Design {
+/** A hardware plan: data, no text. */
+export type Design = ParallelDesign | StreamDesign;
+
+/** What every plan says, whatever its architecture. */
+export interface DesignBase {
   readonly name: string;
   /** Name of the top module. */
   readonly top: string;
-  readonly architecture: "parallel";
   readonly clockMhz: number;
   /** Levels of logic allowed between two registers. */
   readonly maxLevels: number;
   /** Cycles that a network with folded products may take for an inference; 1 where nothing is folded. */
   readonly reuse: number;
-  readonly input: StreamPlan;
-  readonly output: StreamPlan;
-  readonly segments: readonly Segment[];
+  readonly input: PacketPlan;
+  readonly output: PacketPlan;
   readonly latencyCycles: number;
   readonly intervalCycles: number;
 }
 
-/** An AXI4-Stream at the edge: how a packet is cut into beats, and where each element stands in it. */
-export interface StreamPlan {
+/** One chain of segments, each handing whole vectors to the next. */
+export interface ParallelDesign extends DesignBase {
+  readonly architecture: "parallel";
+  readonly input: StreamPlan;
+  readonly output: StreamPlan;
+  readonly segments: readonly Segment[];
+}
+
+/** How a packet is cut into beats. */
+export interface PacketPlan {
   readonly beats: number;
   readonly beatBytes: number;
+}
+
+/** An AXI4-Stream at the edge: how a packet is cut into beats, and where each element stands in it. */
+export interface StreamPlan extends PacketPlan {
   /** Elements of all tensors of this direction, in the packet's order. */
   readonly elements: readonly StreamElement[];
 }

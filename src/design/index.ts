@@ -1,2 +1,3 @@
 export * from "./design.ts";
 export * from "./netlist.ts";
+export * from "./stream.ts";

@@ -4,6 +4,7 @@ export * from "./axis-lanes-out.ts";
 export * from "./axis-pack.ts";
 export * from "./axis-unpack.ts";
 export * from "./concat.ts";
+export * from "./constants.ts";
 export * from "./cycle-model.ts";
 export * from "./depthwise.ts";
 export * from "./dot.ts";

@@ -5,6 +5,7 @@ import { axisLanesOut } from "./axis-lanes-out.ts";
 import { axisPack } from "./axis-pack.ts";
 import { axisUnpack } from "./axis-unpack.ts";
 import { concat } from "./concat.ts";
+import { constants } from "./constants.ts";
 import { dot } from "./dot.ts";
 import { dotLut } from "./dot-lut.ts";
 import { dotPair } from "./dot-pair.ts";
@@ -31,7 +32,7 @@ import { windowMem } from "./window-mem.ts";
 /** Every module of `hw/rtl`, by name. */
 export const library: ReadonlyMap<string, HardwareModule> = new Map(
   [
-    ...[adderTree, dot, requantize, lut, rom, matvec, axisPack, axisUnpack, pipeValid],
+    ...[adderTree, dot, requantize, lut, rom, constants, matvec, axisPack, axisUnpack, pipeValid],
     ...[dotLut, dotPair, romBlock, mvu, windowLine, windowMem],
     ...[fifo, fork, join, concat, split, width, axisLanesIn, axisLanesOut],
     ...[slice, pad, upsample, reorder],

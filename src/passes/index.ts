@@ -1,2 +1,3 @@
+export * from "./absorb-port-transposes.ts";
 export type { Pass } from "./pass.ts";
 export * from "./pipeline.ts";

@@ -1,6 +1,11 @@
-import { type Manifest, type PortTensor, packetBytes, type StreamPort } from "../artifact/index.ts";
+import {
+  type Manifest,
+  type PortTensor,
+  packetBytes,
+  packTensor,
+  type StreamPort,
+} from "../artifact/index.ts";
 import { fail } from "../base/index.ts";
-import { packReals } from "../fixed/index.ts";
 import { type Samples, sizeOf } from "../tensor/index.ts";
 
 /** Packets as they follow one another in memory to packets padded to whole beats. */
@@ -57,7 +62,7 @@ export function packSamples(
     const size = sizeOf(port.shape);
     for (let i = 0; i < count; i++) {
       const at = i * stride + port.offsetBytes;
-      packReals(numbers.subarray(i * size, (i + 1) * size), port, packets, at);
+      packTensor(numbers.subarray(i * size, (i + 1) * size), port, packets, at);
     }
   }
   return packets;

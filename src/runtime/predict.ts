@@ -1,5 +1,4 @@
-import { type Manifest, packetBytes } from "../artifact/index.ts";
-import { unpackReals } from "../fixed/index.ts";
+import { type Manifest, packetBytes, unpackTensor } from "../artifact/index.ts";
 import {
   batchShape,
   type ElementType,
@@ -28,7 +27,7 @@ export async function predict(
     const size = sizeOf(port.shape);
     const data = new Float64Array(size * count);
     for (let i = 0; i < count; i++) {
-      data.set(unpackReals(answers, i * outBytes + port.offsetBytes, size, port), i * size);
+      data.set(unpackTensor(answers, i * outBytes + port.offsetBytes, port), i * size);
     }
     const elementType: ElementType =
       port.meaning === "integer" ? "int64" : port.format.width > 24 ? "float64" : "float32";

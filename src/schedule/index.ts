@@ -1,5 +1,8 @@
+export * from "./architecture.ts";
 export { signedDigits } from "./csd.ts";
 export { chooseFolding } from "./fold.ts";
+export * from "./levels.ts";
 export * from "./resources.ts";
 export * from "./schedule.ts";
 export { registerBits, scheduleStages } from "./stages.ts";
+export * from "./stream/index.ts";

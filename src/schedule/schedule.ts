@@ -1,5 +1,5 @@
 import { fail } from "../base/index.ts";
-import type { Design, Segment, StreamElement, StreamPlan } from "../design/index.ts";
+import type { ParallelDesign, Segment, StreamElement, StreamPlan } from "../design/index.ts";
 import { containerBytes } from "../fixed/index.ts";
 import { axisPack, axisUnpack, matvec } from "../hwlib/index.ts";
 import {
@@ -15,6 +15,8 @@ import {
 } from "../ir/index.ts";
 import { sizeOf } from "../tensor/index.ts";
 import { planChain } from "./chain.ts";
+import { levelsForClock } from "./levels.ts";
+import type { LayerFolding } from "./stream/folding.ts";
 
 export interface ScheduleOptions {
   readonly clockMhz: number;
@@ -24,24 +26,21 @@ export interface ScheduleOptions {
   readonly reuse: number;
   /** By node name or value name of the user's model; overrides `reuse`. */
   readonly layerReuse: ReadonlyMap<string, number>;
+  /** Absent: `auto`. */
+  readonly architecture?: "parallel" | "stream" | "auto";
+  /** A device of `hw/targets`, or a file; of streams alone. */
+  readonly target?: string;
+  /** Inferences a second that are wanted of a stream; absent: as many as the target allows. */
+  readonly targetFps?: number;
+  /** Foldings of a stream's layers that the user wants, by node name or value name. */
+  readonly layers?: ReadonlyMap<string, LayerFolding>;
 }
-
-/**
- * Time that one level of logic (a carry chain of 20 bits or a LUT, with its route) is given: what hls4ml
- * and da4ml designs of this kind reach on UltraScale+ at speed grade -2.
- */
-const nsPerLevel = 0.8;
 
 /** The widest AXI4-Stream that is made where the interval allows several beats. */
 const beatLimitBytes = 64;
 
 /** Products of weights above which an unrolled design is refused: it would fit no device. */
 const unrollLimit = 2_000_000;
-
-/** Levels of logic that fit into one period of the clock. */
-export function levelsForClock(clockMhz: number): number {
-  return Math.max(2, Math.floor(1000 / clockMhz / nsPerLevel));
-}
 
 /**
  * Plans the parallel architecture for a quantized graph: what is unrolled, what is folded, where registers
@@ -54,7 +53,7 @@ export function scheduleParallel(
   ops: Registry,
   top: string,
   options: ScheduleOptions,
-): Design {
+): ParallelDesign {
   const { clockMhz, reuse } = options;
   const maxLevels = options.maxLevels ?? levelsForClock(clockMhz);
   const reuseOf = (value: OpValue) =>

@@ -1,5 +1,5 @@
-import { type PortTensor, packetBytes } from "../artifact/index.ts";
-import { codeToReal, unpackReals } from "../fixed/index.ts";
+import { type PortTensor, packetBytes, unpackTensor } from "../artifact/index.ts";
+import { codeToReal } from "../fixed/index.ts";
 import { type Graph, quantOf, type Registry } from "../ir/index.ts";
 import { makeTensor, type Samples, sizeOf, type Tensor } from "../tensor/index.ts";
 import { type FloatError, FloatErrorMeter } from "./float-error.ts";
@@ -57,8 +57,7 @@ export async function checkFloat(
     const wanted = withLayers ? [...names, ...inner.map(({ id }) => id)] : names;
     const expected = await reference.run(feedOf(inputs, samples, i), wanted);
     for (const port of outputs) {
-      const elements = sizeOf(port.shape);
-      const actual = unpackReals(answers, i * stride + port.offsetBytes, elements, port);
+      const actual = unpackTensor(answers, i * stride + port.offsetBytes, port);
       meter.add(actual, expected.get(port.name)?.data ?? []);
     }
     if (!withLayers) continue;

@@ -2,7 +2,7 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { Random } from "../../src/base/index.ts";
-import { addressBits, lut, memoryImage, rom } from "../../src/hwlib/index.ts";
+import { addressBits, constants, lut, memoryImage, rom } from "../../src/hwlib/index.ts";
 import {
   buildVectorBench,
   instance,
@@ -85,6 +85,47 @@ describe.skipIf(!tools.verilator)(`memories under Verilator, seed ${seed}`, () =
         expect(answer >> width).toBe(words[addr]);
         if (held !== undefined) expect(BigInt.asUintN(params.DATA_W, answer)).toBe(held);
         if (enabled) held = words[addr];
+      });
+    });
+  });
+});
+
+describe.skipIf(!tools.verilator)("words in turn under Verilator", () => {
+  const folder = temporaryFolder();
+
+  it("n2f_constants gives its words in turn, the next one when it is told to", () => {
+    const random = new Random(seed);
+    const contents = makeContents(random, folder.path).filter(({ params }) => params.INIT !== "");
+    // x is [next, reset].
+    const bench = buildVectorBench(
+      folder.path,
+      contents.map(({ params: { DEPTH, DATA_W, INIT } }) => ({
+        xBits: 2,
+        yBits: DATA_W,
+        body: instance(
+          constants,
+          { WORDS: DEPTH, DATA_W, INIT },
+          { rst: "x[0]", next: "x[1]", data: `y[0+:${DATA_W}]` },
+          "turns",
+        ),
+      })),
+      rtlFiles(constants),
+    );
+    const at = contents.map(() => 0);
+    const rows = Array.from({ length: 400 }, (_, cycle) =>
+      contents.map(({ words }, i) => {
+        const reset = cycle === 0 || random.below(50) === 0;
+        const next = random.below(3) > 0;
+        if (reset) at[i] = 0;
+        else if (next) at[i] = (at[i] + 1) % words.length;
+        return { x: (next ? 2n : 0n) | (reset ? 1n : 0n), y: words[at[i]] };
+      }),
+    );
+    const answers = bench.run(rows.map((row) => row.map(({ x }) => x)));
+    rows.forEach((row, cycle) => {
+      row.forEach(({ y }, i) => {
+        // What is registered in a cycle is seen in the next.
+        if (cycle + 1 < rows.length) expect(answers[cycle + 1][i]).toBe(y);
       });
     });
   });

@@ -96,6 +96,7 @@ describe.each(builds)("$name", ({ graph: makeGraph, options, withIcarus }) => {
   const expected = inferences.map((codes) => oracle(graph, codes));
 
   it("has what its name says", () => {
+    if (design.architecture !== "parallel") throw new Error("not unrolled");
     const engines = design.segments.filter(({ kind }) => kind === "engine").length;
     expect(engines > 0).toBe(options.reuse > 1);
     if (options.reuse > 1) {

@@ -34,6 +34,10 @@ export const sampleParameters: Readonly<
     { DEPTH: 1, DATA_W: 1, ADDR_W: 1, INIT: "" },
     { DEPTH: 37, DATA_W: 70, ADDR_W: 6, INIT: "" },
   ],
+  n2f_constants: [
+    { WORDS: 1, DATA_W: 1, INIT: "" },
+    { WORDS: 37, DATA_W: 70, INIT: "" },
+  ],
   n2f_matvec: [
     engine(1, 1, 1, 1, 1, 1),
     engine(1, 1, 5, 1, 3, 9),

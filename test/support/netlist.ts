@@ -1,9 +1,9 @@
 import type {
   Cell,
-  Design,
   EngineSegment,
   Field,
   Netlist,
+  ParallelDesign,
   PipelineSegment,
   StreamElement,
 } from "../../src/design/index.ts";
@@ -13,7 +13,7 @@ import { limit, shiftRound } from "../../src/fixed/index.ts";
  * What a hardware plan computes, read off the plan itself: big integers, one cell after the other, no
  * cycles. Every wire is held against its interval, and against the bits that it has.
  */
-export function interpretDesign(design: Design, inputs: readonly bigint[]): bigint[] {
+export function interpretDesign(design: ParallelDesign, inputs: readonly bigint[]): bigint[] {
   let vector = joinElements(design.input.elements, inputs);
   for (const segment of design.segments) {
     vector =

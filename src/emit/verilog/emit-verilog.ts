@@ -1,8 +1,9 @@
-import type { Design } from "../../design/index.ts";
+import type { Design, ParallelDesign, StreamDesign } from "../../design/index.ts";
 import { matvecMemories, moduleFiles } from "../../hwlib/index.ts";
 import { renderTemplate } from "../template.ts";
 import { MemoryFiles } from "./memories.ts";
 import { pipelineView } from "./pipeline-view.ts";
+import { streamTopView } from "./stream-view.ts";
 import { topView } from "./top-view.ts";
 
 /** The Verilog of a design. */
@@ -22,7 +23,16 @@ export interface VerilogOptions {
 }
 
 /** Writes a design as Verilog: wiring of the library's modules, and the unrolled logic. */
-export function emitVerilog(design: Design, { source, generator }: VerilogOptions): VerilogOutput {
+export function emitVerilog(design: Design, options: VerilogOptions): VerilogOutput {
+  return design.architecture === "parallel"
+    ? emitParallel(design, options)
+    : emitStream(design, options);
+}
+
+function emitParallel(
+  design: ParallelDesign,
+  { source, generator }: VerilogOptions,
+): VerilogOutput {
   const memories = new MemoryFiles();
   const modules = new Map<string, string>();
   const uses = new Set<string>(["n2f_axis_unpack", "n2f_axis_pack", "n2f_pipe_valid"]);
@@ -44,10 +54,35 @@ export function emitVerilog(design: Design, { source, generator }: VerilogOption
     `${design.top}.sv`,
     renderTemplate("verilog/top.sv.hbs", topView(design, source, generator)),
   );
+  return output(modules, new Map([...files, ...memories.files]), uses);
+}
+
+function emitStream(design: StreamDesign, { source, generator }: VerilogOptions): VerilogOutput {
+  const memories = new MemoryFiles();
+  const modules = new Map<string, string>();
+  const { view, uses: used } = streamTopView(design, source, generator);
+  const uses = new Set(used);
+  for (const node of design.nodes) {
+    if (node.kind !== "pipeline") continue;
+    const module = `${design.top}_${node.name}`;
+    const header = { module, network: design.name, generator };
+    const written = pipelineView(node.segment, header, memories);
+    for (const use of written.uses) uses.add(use);
+    modules.set(`${module}.sv`, renderTemplate("verilog/pipeline.sv.hbs", written.view));
+  }
+  modules.set(`${design.top}.sv`, renderTemplate("verilog/stream-top.sv.hbs", view));
+  return output(modules, new Map([...design.memories, ...memories.files]), uses);
+}
+
+function output(
+  modules: ReadonlyMap<string, string>,
+  memories: ReadonlyMap<string, string>,
+  uses: ReadonlySet<string>,
+): VerilogOutput {
   const library = moduleFiles(uses);
   const baseNames = library.map((file) => file.slice(file.lastIndexOf("/") + 1));
   return {
-    files: new Map([...modules, ...files, ...memories.files]),
+    files: new Map([...modules, ...memories]),
     library,
     sources: [...baseNames, ...modules.keys()],
   };

@@ -1,4 +1,4 @@
-import type { Design, EngineSegment, PipelineSegment } from "../../design/index.ts";
+import type { EngineSegment, ParallelDesign, PipelineSegment } from "../../design/index.ts";
 import { parameterText } from "../../hwlib/index.ts";
 import { originText } from "../../ir/index.ts";
 
@@ -51,7 +51,7 @@ interface SegmentView {
 
 const count = (n: number, what: string) => `${n} ${what}${n === 1 ? "" : "s"}`;
 
-export function topView(design: Design, source: string, generator: string): TopView {
+export function topView(design: ParallelDesign, source: string, generator: string): TopView {
   const { input, output, segments } = design;
   const packetBits = input.beats * input.beatBytes * 8;
   const widths = [packetBits, ...segments.map((segment) => segment.outputBits)];

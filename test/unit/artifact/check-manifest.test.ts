@@ -201,6 +201,7 @@ const portKeys: Keys<PortTensor> = {
   scale: "optional",
   zeroPoint: "optional",
   offset: "optional",
+  order: "optional",
   meaning: "required",
 };
 const sourceKeys: Keys<Manifest["source"]> = { file: "required", sha256: "required" };

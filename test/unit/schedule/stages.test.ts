@@ -1,9 +1,9 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import {
-  type Design,
   isRegistered,
   levelsOf,
+  type ParallelDesign,
   type PipelineSegment,
   readsOf,
   type Wire,
@@ -20,7 +20,7 @@ import { sideBySide } from "../../support/side-by-side.ts";
 const levels = fc.constantFrom(2, 3, 4, 7);
 const reuse = fc.constantFrom(1, 5);
 
-const arbitraryDesign: fc.Arbitrary<Design> = fc.oneof(
+const arbitraryDesign: fc.Arbitrary<ParallelDesign> = fc.oneof(
   fc
     .tuple(
       fc
@@ -43,7 +43,7 @@ const arbitraryDesign: fc.Arbitrary<Design> = fc.oneof(
     ),
 );
 
-const pipelines = (design: Design): PipelineSegment[] =>
+const pipelines = (design: ParallelDesign): PipelineSegment[] =>
   design.segments.filter((segment) => segment.kind === "pipeline");
 
 describe("pipeline stages", () => {
@@ -94,7 +94,7 @@ describe("wires", () => {
 });
 
 function checkStages(
-  { maxLevels }: Design,
+  { maxLevels }: ParallelDesign,
   { cells, outputs }: PipelineSegment["netlist"],
   { cycle, lastRead, depth, hasInputRegister }: PipelineSegment["timing"],
 ): void {

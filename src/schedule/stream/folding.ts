@@ -1,0 +1,134 @@
+import type { Resources } from "../../artifact/index.ts";
+import { multiplierCode, pairedChain } from "../../hwlib/index.ts";
+import type { EngineLayer } from "./engine-layer.ts";
+
+/** One way to fold a layer onto an engine. */
+export interface FoldingPoint {
+  readonly simd: number;
+  readonly pe: number;
+  /** Cycles that an inference takes. */
+  readonly cycles: number;
+  readonly multiplier: number;
+  readonly memory: number;
+  /** Depthwise: whether all taps of a window are multiplied at once. */
+  readonly isParallel: boolean;
+  readonly cost: Resources;
+}
+
+/** Estimates what an engine of some size takes. */
+export type PointCost = (layer: EngineLayer, point: Omit<FoldingPoint, "cost">) => Resources;
+
+/** What a user asks of one layer. */
+export interface LayerFolding {
+  readonly pe?: number;
+  readonly simd?: number;
+  /** Cycles that a vector may take. */
+  readonly reuse?: number;
+}
+
+/** The fewest cycles in which any engine could make a layer. */
+export function leastCycles(layer: EngineLayer): number {
+  return layer.vectors;
+}
+
+/** All intervals at which a cheaper folding of the layer becomes possible, up to some limit. */
+export function candidateCycles(layer: EngineLayer, limit: number): number[] {
+  const steps = new Set<number>();
+  const { vectors, k, n } = layer;
+  for (const sf of folds(k)) {
+    for (const nf of folds(n)) {
+      const cycles = vectors * sf * nf;
+      if (cycles > limit) break;
+      steps.add(cycles);
+    }
+  }
+  return [...steps];
+}
+
+/** Numbers of steps into which a length can be cut, without those that waste lanes. */
+export function folds(length: number): number[] {
+  const result: number[] = [];
+  for (let lanes = length; lanes >= 1; ) {
+    const steps = Math.ceil(length / lanes);
+    result.push(steps);
+    // The next number of lanes that needs more steps.
+    lanes = Math.ceil(length / steps) === lanes ? lanes - 1 : Math.ceil(length / steps);
+    while (lanes >= 1 && Math.ceil(length / lanes) === steps) lanes--;
+  }
+  return result;
+}
+
+/**
+ * The foldings of a layer that finish within `cycles` and of which none is worse than another in all
+ * resources.
+ */
+export function foldingPoints(
+  layer: EngineLayer,
+  cycles: number,
+  asked: LayerFolding,
+  cost: PointCost,
+): FoldingPoint[] {
+  const points: FoldingPoint[] = [];
+  const add = (point: Omit<FoldingPoint, "cost" | "multiplier" | "memory">) => {
+    for (const multiplier of multipliersOf(layer, point.pe)) {
+      for (const memory of [0, 1]) {
+        const full = { ...point, multiplier, memory };
+        points.push({ ...full, cost: cost(layer, full) });
+      }
+    }
+  };
+  const { vectors, k, n } = layer;
+  const limit = asked.reuse === undefined ? cycles : Math.min(cycles, vectors * asked.reuse);
+  const isAsked = asked.pe !== undefined || asked.simd !== undefined;
+  const within = isAsked ? Number.POSITIVE_INFINITY : limit;
+  if (layer.kind === "depthwise") {
+    for (let pe = 1; pe <= n; pe++) {
+      if (n % pe !== 0 || (asked.pe !== undefined && pe !== asked.pe)) continue;
+      for (const isParallel of [true, false]) {
+        const needed = vectors * (n / pe) * (isParallel ? 1 : k);
+        if (needed > within) continue;
+        if (asked.simd !== undefined && isParallel !== asked.simd > 1) continue;
+        add({ simd: isParallel ? k : 1, pe, cycles: needed, isParallel });
+      }
+    }
+    return pareto(points);
+  }
+  const simds = asked.simd === undefined ? folds(k).map((sf) => Math.ceil(k / sf)) : [asked.simd];
+  for (const simd of simds) {
+    const sf = Math.ceil(k / simd);
+    const room = Math.floor(limit / (vectors * sf));
+    if (room < 1 && !isAsked) continue;
+    const pe = asked.pe ?? Math.ceil(n / Math.max(1, Math.min(n, room)));
+    const nf = Math.ceil(n / pe);
+    add({ simd, pe, cycles: vectors * sf * nf, isParallel: false });
+  }
+  return pareto(points);
+}
+
+function multipliersOf({ kind, xBits, xSigned, wBits }: EngineLayer, pe: number): number[] {
+  const paired = pairedChain({ X_W: xBits, X_SIGNED: xSigned, W_W: wBits }) >= 1;
+  const styles: number[] = [multiplierCode.lut, multiplierCode.dsp];
+  if (kind !== "depthwise" && paired && pe >= 2) styles.push(multiplierCode.pairedDsp);
+  return styles;
+}
+
+const binding = ["lut", "ff", "dsp", "bram36"] as const;
+
+/** Whether one costs no more than another in any resource. */
+export function isNoWorse(a: Resources, b: Resources): boolean {
+  return binding.every((kind) => a[kind] <= b[kind]);
+}
+
+function pareto(points: readonly FoldingPoint[]): FoldingPoint[] {
+  const kept: FoldingPoint[] = [];
+  const sorted = [...points].sort(
+    (a, b) =>
+      a.cost.dsp - b.cost.dsp ||
+      a.cost.lut - b.cost.lut ||
+      a.cost.bram36 - b.cost.bram36 ||
+      a.cycles - b.cycles,
+  );
+  for (const point of sorted)
+    if (!kept.some(({ cost }) => isNoWorse(cost, point.cost))) kept.push(point);
+  return kept;
+}
