@@ -59,6 +59,11 @@ export interface PrimitiveOp<A extends Attrs = Attrs> extends OpBase<A> {
    * does not change, so that the argument may be saturated to it.
    */
   readonly indexDomain?: (attrs: A) => readonly [number, number];
+  /**
+   * Set for a table that is steep near zero. It may be applied to sections of its domain then, with the
+   * attributes `bottom`, `until` and `last`, and the results added.
+   */
+  readonly isSteep?: boolean;
   /** Format and code intervals of the exact result. @throws N2F_FORMAT_RANGE beyond 64 bits */
   quant(args: readonly QuantArg[], attrs: A): Quant;
   fixed(

@@ -15,18 +15,20 @@ const unit: Domain = [-1, 1];
 interface Formula<A extends readonly string[]> {
   readonly summary: string;
   readonly domain: Domain;
+  readonly isSteep?: boolean;
   readonly float: (x: number, attrs: Readonly<Record<A[number], number>>) => number;
 }
 
 function define<A extends readonly string[] = readonly []>(
   name: string,
-  { summary, domain, float }: Formula<A>,
+  { summary, domain, isSteep, float }: Formula<A>,
 ): Op {
   return defineTable<Readonly<Record<A[number], number>>>({
     name,
     summary,
     float,
     domain: () => domain,
+    ...(isSteep && { isSteep }),
   });
 }
 
@@ -55,12 +57,14 @@ export const exp = define("exp", {
 export const log = define("log", {
   summary: "The natural logarithm.",
   domain: positive,
+  isSteep: true,
   float: Math.log,
 });
 
 export const sqrt = define("sqrt", {
   summary: "The square root.",
   domain: positive,
+  isSteep: true,
   float: Math.sqrt,
 });
 
@@ -68,6 +72,7 @@ export const sqrt = define("sqrt", {
 export const rsqrt = define("rsqrt", {
   summary: "1 / sqrt(x).",
   domain: positive,
+  isSteep: true,
   float: (x) => 1 / Math.sqrt(x),
 });
 

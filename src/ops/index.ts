@@ -69,7 +69,7 @@ import { tanh } from "./tanh.ts";
 import { transpose } from "./transpose.ts";
 import { truncate } from "./truncate.ts";
 
-export { broadcastIndex, broadcastShapes, normalizeAxis } from "./family/broadcast.ts";
+export { broadcastIndex, broadcastShapes, normalizeAxis, splitAtAxis } from "./family/broadcast.ts";
 export { type PrecisionAttrs, precisionAttrs, readPrecision } from "./family/precision-attrs.ts";
 
 /** Every operator by the name that the text form writes. The battery in `test/ops` wants one problem each. */

@@ -15,6 +15,7 @@ interface ReciprocalAttrs {
 export const reciprocal = defineTable<ReciprocalAttrs>({
   name: "reciprocal",
   summary: "1 / x.",
+  isSteep: true,
   float: (x) => 1 / x,
   domain: ({ min, max }) => [min, max],
 });

@@ -10,6 +10,7 @@ import {
   type Precision,
 } from "../fixed/index.ts";
 import {
+  type Attrs,
   Builder,
   type ConstValue,
   type Graph,
@@ -32,7 +33,7 @@ import {
   type WeightMatrices,
   weightMatrices,
 } from "../ir/index.ts";
-import { precisionAttrs } from "../ops/index.ts";
+import { type PrecisionAttrs, precisionAttrs, readPrecision } from "../ops/index.ts";
 import type { DType } from "../tensor/index.ts";
 import { calibratedPrecision, formatForRange } from "./choose-format.ts";
 import type { PrecisionRequest, QuantizeOptions } from "./config.ts";
@@ -47,6 +48,7 @@ import {
 } from "./constants.ts";
 import { hostRange, hostRule, integerOutput } from "./integer-ports.ts";
 import type { Statistics } from "./statistics.ts";
+import { type Section, sections } from "./steep.ts";
 
 /** Everything that is decided once a graph is quantized. Inputs carry the rule by which hosts round. */
 export interface QuantizedGraph {
@@ -203,7 +205,11 @@ class Quantizer {
     const attrs = op.lossy
       ? { ...value.attrs, ...precisionAttrs(this.#result(value)) }
       : value.attrs;
-    const id = this.#applyInWord(op, { ...value, attrs });
+    const parts = op.isSteep ? this.#sections(value, op) : [];
+    const id =
+      parts.length > 0
+        ? this.#sumOfSections(op, { ...value, attrs }, parts)
+        : this.#applyInWord(op, { ...value, attrs });
     this.#exact.set(value.id, id);
     const wish = this.#layer(value)?.result;
     if (wish !== undefined && wish.kind !== "exact" && !op.lossy) {
@@ -370,6 +376,51 @@ class Quantizer {
     return made;
   }
 
+  /** Sections for a table that is steep near zero, by what calibration saw of its argument. */
+  #sections(value: OpValue, op: PrimitiveOp): readonly Section[] {
+    const [arg] = value.args;
+    const { format, ranges } = quantOf(this.#build.value(this.#value(arg)));
+    const [low, high] = ranges.hull();
+    const seen = this.#statistics.get(arg);
+    const { tableBits } = this.#options;
+    if (seen === undefined || seen.min < 0 || bitsOfSpan(low, high) <= tableBits) return [];
+    const [from, to] = op.indexDomain?.(value.attrs) ?? [-Infinity, Infinity];
+    const hi = Math.min(codeToReal(high, format), to, seen.max * headroom);
+    const lo = Math.max(from, seen.min / headroom, hi * leastShare);
+    return sections(lo, hi, tableBits, format.frac);
+  }
+
+  /** A table for each section, added up. */
+  #sumOfSections(op: PrimitiveOp, value: OpValue, parts: readonly Section[]): ValueId {
+    const source = this.#value(value.args[0]);
+    const { format, rounding, overflow } = readPrecision(value.attrs as PrecisionAttrs);
+    const { dtype, shape, origin } = value;
+    const make = (part: PrimitiveOp, id: ValueId, args: readonly ValueId[], attrs: Attrs) =>
+      this.#apply(part, args, { kind: "op", id, op: part.name, attrs, args, shape, dtype, origin });
+    const tables = parts.map(({ index, bottom, until }) => {
+      const narrowed = { format: index, rounding: defaultRounding, overflow: defaultOverflow };
+      // What lies below the section above it may be negative.
+      const isDifference = until !== undefined && !format.signed;
+      const result = isDifference ? makeFormat(true, format.width + 1, format.frac) : format;
+      return make(
+        op,
+        this.#build.freshName(`${value.id}.section`),
+        [this.#requantize(source, narrowed)],
+        {
+          ...value.attrs,
+          ...precisionAttrs({ format: result, rounding, overflow }),
+          ...(bottom !== undefined && { bottom }),
+          ...(until !== undefined && { until, last: until - 2 ** -index.frac }),
+        },
+      );
+    });
+    const add = primitiveOf(this.#ops, "add");
+    return tables.reduce((sum, table, i) => {
+      const id = i === tables.length - 1 ? value.id : this.#build.freshName(`${value.id}.sum`);
+      return make(add, id, [sum, table], {});
+    });
+  }
+
   /** The value for the index of a table: exact where it has few enough codes, else narrowed to its part. */
   #index(arg: ValueId, [from, to]: readonly [number, number]): ValueId {
     const id = this.#value(arg);
@@ -498,6 +549,9 @@ function withoutFraction(dtype: DType, precision: Precision): Precision {
     ? { ...precision, format: coarser(format, 0) }
     : precision;
 }
+
+/** Arguments of steep functions that are smaller than this share of the greatest do not matter. */
+const leastShare = 2 ** -16;
 
 const nothingSeen = { min: -1, max: 1, reach: new Float64Array(), sample: new Float64Array() };
 

@@ -192,6 +192,23 @@ const notNegative = fc.oneof(positive, fc.constant(0));
 const functionTable = (opType: string, real?: fc.Arbitrary<number>): OpProblems =>
   table(sameNode(opType), undefined, real);
 
+/** A table that may be one of several, each for a section of the domain. */
+const steep = (problem: OpProblems): OpProblems => ({
+  ...problem,
+  quantAttrs: (attrs) =>
+    fc
+      .tuple(
+        arbitraryPrecision(),
+        fc.constantFrom(
+          {},
+          { bottom: 0.5 },
+          { bottom: 0.5, until: 2, last: 1.75 },
+          { until: 2, last: 1.5 },
+        ),
+      )
+      .map(([precision, section]) => ({ ...attrs, ...section, ...precisionAttrs(precision) })),
+});
+
 /** The same with an attribute. */
 const attributed = (
   name: string,
@@ -478,7 +495,7 @@ export const problems: Readonly<Record<OpName, OpProblems>> = {
       constants: { zero: { dims: [], float: [0] } },
     }),
   },
-  log: near(functionTable("Log", notNegative), 1e-1),
+  log: steep(near(functionTable("Log", notNegative), 1e-1)),
   mask: {
     application: binary.map(({ args: [x, condition], attrs }) => ({
       args: [x, { ...condition, real: truth }],
@@ -758,7 +775,7 @@ export const problems: Readonly<Record<OpName, OpProblems>> = {
   },
   softplus: near(functionTable("Softplus"), 1e-2),
   softsign: functionTable("Softsign"),
-  sqrt: functionTable("Sqrt", notNegative),
+  sqrt: steep(functionTable("Sqrt", notNegative)),
   square: {
     application: unary(),
     onnx: () => ({ nodes: [{ opType: "Mul", inputs: ["x0", "x0"] }] }),

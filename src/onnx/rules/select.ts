@@ -1,8 +1,9 @@
 import { fail } from "../../base/index.ts";
-import { normalizeAxis } from "../../ops/index.ts";
+import { normalizeAxis, splitAtAxis } from "../../ops/index.ts";
 import { makeTensor, shapeText, sizeOf } from "../../tensor/index.ts";
+import { axisOf, Formula } from "./formula.ts";
 import type { NodeView } from "./node-view.ts";
-import { defineRule, type Rule } from "./rule.ts";
+import { defineRule, type Operand, type Rule } from "./rule.ts";
 import type { RuleContext } from "./rule-context.ts";
 
 const concat = defineRule({
@@ -19,14 +20,38 @@ const concat = defineRule({
   },
 });
 
+/**
+ * Positions that the network computes, as in an embedding: each is compared with all there are, and the row
+ * of truth values multiplied with x.
+ */
+function lookUp(f: Formula, x: Operand, positions: Operand, axis: number): Operand {
+  const { outer, length, inner } = splitAtAxis(x.shape, axis);
+  const count = sizeOf(positions.shape);
+  const column = f.reshape(positions, [count, 1]);
+  const fromFront = f.add(column, f.mask(length, f.greater(0, column)));
+  const all = f.constant(
+    Array.from({ length }, (_, i) => i),
+    [1, length],
+    "int",
+  );
+  const isHere = f.equal(fromFront, all);
+  const rows = f.reshape(x, [outer, length, inner]);
+  // Of the type of x, which a product with a truth value would lose.
+  const hot = f.mul(isHere, f.constant([1], [], x.dtype === "bool" ? "bool" : x.dtype));
+  const taken = f.matmul(hot, rows);
+  return f.reshape(taken, x.shape.toSpliced(axis, 1, ...positions.shape));
+}
+
 /** Takes positions along one axis; the axes of the list of positions stand in its place. */
 const gather = defineRule({
   op: "Gather",
   import: (node, context) => {
     const axis = node.int("axis", 0);
-    const positions = node.constant(1, "the list of indices");
+    const given = node.input(1);
     const x = node.input(0);
-    const along = normalizeAxis(axis, x.shape.length);
+    const along = axisOf(x, axis);
+    if (given.kind === "computed") return lookUp(new Formula(context), x, given, along);
+    const positions = given.data;
     const extent = x.shape[along];
     const indices = Array.from(positions.data, (i) => (i < 0 ? i + extent : i));
     const taken = context.apply("gather", [x], { axis: along, indices });

@@ -9,6 +9,26 @@ export interface TableSpec<A extends Attrs> {
   readonly float: (x: number, attrs: A) => number;
   /** Where the function still changes; beyond it the argument may be saturated. */
   readonly domain: (attrs: A) => readonly [number, number];
+  /** Set where the function is steep near zero: it may be the sum of several tables then. */
+  readonly isSteep?: boolean;
+}
+
+/**
+ * One table of several whose sum is the function. `bottom` limits the argument; `until` is where the
+ * section ends, and `last` the last code before it: there the table is zero, as the one above goes on.
+ */
+export interface SectionAttrs {
+  readonly bottom?: number;
+  readonly until?: number;
+  readonly last?: number;
+}
+
+function sectionOf(f: (x: number) => number, { bottom, until, last }: SectionAttrs) {
+  return (x: number): number => {
+    if (last !== undefined && x >= last) return 0;
+    const y = f(bottom === undefined ? x : Math.max(x, bottom));
+    return until === undefined ? y : y - f(until);
+  };
 }
 
 /** The code of a result. A pole saturates to the end of the range that its sign names. */
@@ -35,19 +55,21 @@ function tabulate(
  * table in every back end.
  */
 export function defineTable<A extends Attrs>(spec: TableSpec<A>): Op {
+  const meaning = (attrs: A) => sectionOf((x) => spec.float(x, attrs), attrs as SectionAttrs);
   const table = (from: Quant, attrs: A) =>
-    tabulate((x) => spec.float(x, attrs), from, readPrecision(attrs as unknown as PrecisionAttrs));
+    tabulate(meaning(attrs), from, readPrecision(attrs as unknown as PrecisionAttrs));
   return definePrimitive<A>({
     name: spec.name,
     summary: spec.summary,
     swapTranspose: (perm, attrs) => ({ perm, attrs }),
     lossy: true,
     indexDomain: spec.domain,
+    ...(spec.isSteep && { isSteep: true }),
     type: ([x]) => ({ shape: x.shape, dtype: "float" }),
     float: ([x], attrs) => ({
       shape: x.shape,
       dtype: "float",
-      data: x.data.map((value) => spec.float(value, attrs)),
+      data: x.data.map(meaning(attrs)),
     }),
     narrow: () => [true],
     quant: ([x], attrs) => {
@@ -62,9 +84,8 @@ export function defineTable<A extends Attrs>(spec: TableSpec<A>): Op {
     },
     fixed: ([x], [arg], attrs) => {
       const to = readPrecision(attrs as unknown as PrecisionAttrs);
-      return x.map((code) =>
-        codeOf(spec.float(Number(code) * 2 ** -arg.quant.format.frac, attrs), to),
-      );
+      const f = meaning(attrs);
+      return x.map((code) => codeOf(f(Number(code) * 2 ** -arg.quant.format.frac), to));
     },
     kernel: ([x], attrs) => ({ kind: "table", ...table(x.quant, attrs) }),
   });
