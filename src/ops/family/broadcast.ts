@@ -41,6 +41,7 @@ export function indexMap(
   stride: (axis: number) => number,
   start: number,
 ): Int32Array {
+  if (sizeOf(shape) === 0) return new Int32Array();
   let map = Int32Array.of(start);
   for (let axis = 0; axis < shape.length; axis++) {
     const step = stride(axis);
