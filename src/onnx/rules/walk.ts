@@ -27,6 +27,8 @@ export interface NodeOutcome {
   /** Our operators that compute it; none where it is constant or not supported. */
   readonly steps: readonly Step[];
   readonly macs: number;
+  /** Not set where the rule could not come to an end, because an input is not known. */
+  readonly isJudged: boolean;
   /** Why it is not supported; none where it is, or where only what comes before it is not. */
   readonly problems: readonly Problem[];
 }
@@ -106,7 +108,16 @@ function applyRule(
     const type = guess(name);
     return type === undefined ? "unknown" : computed(type);
   });
-  const nothing = { node, origin, opset, inputs, outputs: unknown, steps: [], macs: 0 };
+  const nothing = {
+    node,
+    origin,
+    opset,
+    inputs,
+    outputs: unknown,
+    steps: [],
+    macs: 0,
+    isJudged: false,
+  };
   const rule = ruleOf(node.domain, node.opType);
   const isLocal = model.localFunctions.includes(
     node.domain === "" ? node.opType : `${node.domain}:${node.opType}`,
@@ -131,7 +142,7 @@ function applyRule(
       return isOwn ? { ...result, name } : result;
     });
     const { steps, macs } = context;
-    return { node, origin, opset, inputs, outputs, steps, macs, problems: [] };
+    return { node, origin, opset, inputs, outputs, steps, macs, isJudged: true, problems: [] };
   } catch (error) {
     if (error instanceof UnknownInput) return { ...nothing, problems: [] };
     if (!(error instanceof Nn2fpgaError)) throw error;
