@@ -1,32 +1,37 @@
+import { writeFileSync } from "node:fs";
+import { extname } from "node:path";
 import { Command } from "commander";
-import { type NodeReport, readModel, surveyModel } from "../onnx/index.ts";
+import { fail } from "../base/index.ts";
+import { type NodeReport, type OnnxModel, readModel, surveyModel } from "../onnx/index.ts";
 import { Output } from "./output.ts";
+import { count } from "./picture/svg.ts";
+import { type RemainingTranspose, remainingTransposes } from "./remaining-transposes.ts";
+
+interface Flags {
+  readonly json?: boolean;
+  readonly picture?: string;
+}
 
 export function inspectCommand(): Command {
   return new Command("inspect")
     .description(
-      "every node: what it becomes, or why it cannot and what to change; parameters, MACs",
+      "every node: what it becomes, or why it cannot and what to change; formats found, parameters, MACs",
     )
     .argument("<model>", "ONNX file")
+    .option("--picture <file>", "draw the network: .svg, or .html to move and zoom in")
     .option("--json", "one JSON document on stdout")
-    .action((model: string, flags: { json?: boolean }) =>
-      run(model, new Output(flags.json === true)),
-    );
+    .action((model: string, flags: Flags) => run(model, flags));
 }
 
-function run(path: string, output: Output): void {
+async function run(path: string, flags: Flags): Promise<void> {
+  const output = new Output(flags.json === true);
+  checkPicture(flags.picture);
   const model = readModel(path);
   const nodes = surveyModel(model);
-  const unsupported = nodes.filter(({ status }) => status === "unsupported");
-  const sum = (count: (node: NodeReport) => number) =>
-    nodes.reduce((total, node) => total + count(node), 0);
-  const totals = {
-    nodes: nodes.length,
-    unsupported: unsupported.length,
-    parameters: sum((node) => node.parameters),
-    macs: sum((node) => node.macs),
-  };
+  const transposes = remainingTransposes(model);
+  const totals = totalsOf(nodes);
   const { irVersion, producer, graph } = model;
+  if (flags.picture !== undefined) await draw(flags.picture, path, model, nodes);
   output.document({
     model: path,
     irVersion,
@@ -38,43 +43,167 @@ function run(path: string, output: Output): void {
     outputs: graph.outputs,
     nodes,
     totals,
+    transposes: transposes ?? null,
     warnings: model.warnings,
   });
-  output.line(`${graph.name || path}: IR ${irVersion}, ${producer || "unknown producer"}`);
+  const opsets = [...model.opsets].map(([domain, version]) => `${domain || "opset"} ${version}`);
+  output.line(
+    `${graph.name || path}: IR ${irVersion}, ${opsets.join(", ")}, ${producer || "unknown producer"}`,
+  );
   output.line();
+  printNodes(output, nodes);
+  output.line();
+  output.pairs([
+    ["nodes", nodesLine(totals)],
+    ["parameters", totals.parameters.toLocaleString("en")],
+    ["MACs", totals.macs.toLocaleString("en")],
+    ["layout", layoutLine(transposes)],
+  ]);
+  for (const transpose of transposes ?? []) output.line(`    ${transposeLine(transpose)}`);
+  printRefusals(output, nodes);
+  if (flags.picture !== undefined) output.line(`\n  picture: ${flags.picture}`);
+}
+
+interface Totals {
+  readonly nodes: number;
+  readonly supported: number;
+  readonly folded: number;
+  readonly unknown: number;
+  readonly unsupported: number;
+  readonly parameters: number;
+  readonly macs: number;
+}
+
+function totalsOf(nodes: readonly NodeReport[]): Totals {
+  const with_ = (status: NodeReport["status"]) =>
+    nodes.filter((node) => node.status === status).length;
+  const sum = (of: (node: NodeReport) => number) =>
+    nodes.reduce((total, node) => total + of(node), 0);
+  return {
+    nodes: nodes.length,
+    supported: with_("supported"),
+    folded: with_("folded"),
+    unknown: with_("unknown"),
+    unsupported: with_("unsupported"),
+    parameters: sum((node) => node.parameters),
+    macs: sum((node) => node.macs),
+  };
+}
+
+function nodesLine({ nodes, folded, unknown, unsupported }: Totals): string {
+  const parts = [
+    `${unsupported} not supported`,
+    ...(unknown > 0 ? [`${unknown} not judged, because of those`] : []),
+    ...(folded > 0 ? [`${folded} constant`] : []),
+  ];
+  return `${nodes}: ${parts.join(", ")}`;
+}
+
+function layoutLine(transposes: readonly RemainingTranspose[] | undefined): string {
+  if (transposes === undefined) return "not known while the model cannot be imported as a whole";
+  if (transposes.length === 0) return "no transposition is left";
+  return `${transposes.length} ${transposes.length === 1 ? "transposition is" : "transpositions are"} left:`;
+}
+
+function transposeLine({ name, shape, perm, bufferedBits }: RemainingTranspose): string {
+  const kbit = (bufferedBits / 1024).toPrecision(3);
+  return `${name}: axes [${perm.join(",")}] to [${shape.join(",")}]; streams buffer ${kbit} kbit`;
+}
+
+function printNodes(output: Output, nodes: readonly NodeReport[]): void {
+  const hasFormats = nodes.some(({ format }) => format !== undefined);
   output.table(
     [
       { title: "node" },
       { title: "operator" },
       { title: "shape" },
       { title: "becomes" },
+      ...(hasFormats ? [{ title: "format found" }] : []),
       { title: "parameters", isNumber: true },
       { title: "MACs", isNumber: true },
     ],
     nodes.map((node) => [
-      node.name,
-      node.domain === "" ? node.opType : `${node.domain}.${node.opType}`,
+      shorten(node.name),
+      operatorOf(node),
       node.outputs
         .map(({ shape }) => (shape === undefined ? "?" : `[${shape.join(",")}]`))
         .join(" "),
-      node.status === "unsupported"
-        ? "NOT SUPPORTED"
-        : node.status === "folded"
-          ? "(constant)"
-          : node.kernel.join(", "),
+      becomes(node),
+      ...(hasFormats ? [node.format ?? ""] : []),
       String(node.parameters),
       String(node.macs),
     ]),
   );
-  output.line();
-  output.pairs([
-    ["nodes", `${totals.nodes}, ${totals.unsupported} of them not supported`],
-    ["parameters", String(totals.parameters)],
-    ["MACs", String(totals.macs)],
-  ]);
-  for (const node of unsupported) {
+}
+
+/** Names differ at their ends; the document of `--json` has them whole. */
+function shorten(name: string): string {
+  return name.length <= 44 ? name : `...${name.slice(-41)}`;
+}
+
+function operatorOf({ domain, opType }: NodeReport): string {
+  return domain === "" ? opType : `${domain}.${opType}`;
+}
+
+const steps = 4;
+
+function becomes({ status, kernel }: NodeReport): string {
+  if (status === "unsupported") return "NOT SUPPORTED";
+  if (status === "folded") return "(constant)";
+  if (status === "unknown") return "(inputs not known)";
+  if (kernel.length === 0) return "(wires)";
+  if (kernel.length <= steps) return kernel.join(", ");
+  return `${kernel.slice(0, steps - 1).join(", ")} and ${kernel.length - steps + 1} more`;
+}
+
+/** Refusals with the same words are said once, with all their nodes. */
+function printRefusals(output: Output, nodes: readonly NodeReport[]): void {
+  const groups = new Map<string, NodeReport[]>();
+  for (const node of nodes) {
+    if (node.status !== "unsupported") continue;
+    const key = `${operatorOf(node)}\n${node.reason}\n${node.hint}`;
+    groups.set(key, [...(groups.get(key) ?? []), node]);
+  }
+  for (const [first, ...others] of groups.values()) {
     output.line();
-    output.line(`  ${node.name} (${node.opType}): ${node.reason}`);
-    output.line(`    hint: ${node.hint}`);
+    const more = others.length === 0 ? "" : ` and ${others.length} more`;
+    output.line(`  ${first.name}${more} (${operatorOf(first)}): ${first.reason}`);
+    output.line(`    hint: ${first.hint}`);
+  }
+}
+
+/** @throws N2F_OPTION_INVALID for a picture of another kind */
+function checkPicture(file: string | undefined): void {
+  if (file === undefined || [".svg", ".html"].includes(extname(file).toLowerCase())) return;
+  fail("N2F_OPTION_INVALID", `pictures are written as .svg or .html, not as ${file}`, {
+    at: "--picture",
+    hint: "Name the file NAME.svg or NAME.html.",
+  });
+}
+
+/** @throws N2F_FILE_WRITE */
+async function draw(
+  file: string,
+  path: string,
+  model: OnnxModel,
+  nodes: readonly NodeReport[],
+): Promise<void> {
+  // The layout library is loaded only where somebody wants a picture.
+  const { placeModel } = await import("./picture/layout.ts");
+  const { renderSvg } = await import("./picture/svg.ts");
+  const { renderHtml } = await import("./picture/html.ts");
+  const totals = totalsOf(nodes);
+  const name = model.graph.name || path;
+  const summary = `nodes ${nodesLine(totals)} · ${count(totals.parameters)} parameters · ${count(totals.macs)} MACs`;
+  const svg = renderSvg(placeModel(model, nodes), { name, summary });
+  const isPage = extname(file).toLowerCase() === ".html";
+  try {
+    writeFileSync(file, isPage ? renderHtml(svg, name) : svg);
+  } catch (cause) {
+    fail("N2F_FILE_WRITE", `the picture cannot be written: ${(cause as Error).message}`, {
+      at: file,
+      hint: "Choose a folder that exists and that you may write to.",
+      cause,
+    });
   }
 }

@@ -105,7 +105,7 @@ function applyRule(
   const opset = model.opsets.get(node.domain);
   const inputs = node.inputs.map((name) => (name === "" ? undefined : operands.get(name)));
   const unknown = node.outputs.map((name) => {
-    const type = guess(name);
+    const type = guess(name) ?? keptType(node, inputs);
     return type === undefined ? "unknown" : computed(type);
   });
   const nothing = {
@@ -148,6 +148,12 @@ function applyRule(
     if (!(error instanceof Nn2fpgaError)) throw error;
     return { ...nothing, problems: error.problems.map((problem) => complete(problem, origin)) };
   }
+}
+
+/** Quantizers round their first input, whatever else is refused about them: its shape stays. */
+function keptType({ opType }: OnnxNode, [x]: readonly NodeInput[]): ArgType | undefined {
+  const isQuantizer = /^(\w*Quant|Trunc|MultiThreshold|(Dynamic)?QuantizeLinear)$/.test(opType);
+  return isQuantizer && typeof x === "object" ? { shape: x.shape, dtype: x.dtype } : undefined;
 }
 
 function refuseOutput(name: string): never {

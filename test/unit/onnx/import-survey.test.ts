@@ -4,6 +4,15 @@ import { list, modelOf, node, tensor } from "./import-fixtures.ts";
 
 const weights = tensor([4, 2], [1, 2, 3, 4, 5, 6, 7, 8]);
 
+/** A constant in a report. */
+const constant = (name: string, ...shape: number[]) => ({
+  name,
+  shape,
+  dtype: "float",
+  isConstant: true,
+});
+const computed = (name: string, ...shape: number[]) => ({ name, shape, dtype: "float" });
+
 it("tells of every node what it becomes and what it costs", () => {
   const model = modelOf({
     nodes: [
@@ -23,7 +32,8 @@ it("tells of every node what it becomes and what it costs", () => {
       ...common,
       name: "wt",
       opType: "Transpose",
-      outputs: [{ name: "wt", shape: [2, 4], dtype: "float" }],
+      inputs: [constant("w", 4, 2)],
+      outputs: [constant("wt", 2, 4)],
       status: "folded",
       kernel: [],
       parameters: 0,
@@ -33,6 +43,7 @@ it("tells of every node what it becomes and what it costs", () => {
       ...common,
       name: "fc",
       opType: "Gemm",
+      inputs: [computed("x", 1, 4), constant("wt", 2, 4), constant("b", 2)],
       outputs: [{ name: "h", shape: [1, 2], dtype: "float" }],
       status: "supported",
       kernel: ["gemm"],
@@ -43,6 +54,7 @@ it("tells of every node what it becomes and what it costs", () => {
       ...common,
       name: "again",
       opType: "MatMul",
+      inputs: [computed("x", 1, 4), constant("w", 4, 2)],
       outputs: [{ name: "again", shape: [1, 2], dtype: "float" }],
       status: "supported",
       kernel: ["matmul"],
@@ -53,6 +65,7 @@ it("tells of every node what it becomes and what it costs", () => {
       ...common,
       name: "conv",
       opType: "DeformConv",
+      inputs: [computed("h", 1, 2), constant("k", 9)],
       outputs: [{ name: "c" }],
       status: "unsupported",
       kernel: [],
@@ -65,8 +78,9 @@ it("tells of every node what it becomes and what it costs", () => {
       ...common,
       name: "r",
       opType: "Relu",
+      inputs: [{ name: "c" }],
       outputs: [{ name: "r" }],
-      status: "supported",
+      status: "unknown",
       kernel: [],
       parameters: 0,
       macs: 0,
@@ -75,6 +89,7 @@ it("tells of every node what it becomes and what it costs", () => {
       ...common,
       name: "m",
       opType: "Max",
+      inputs: [computed("h", 1, 2), computed("h", 1, 2), computed("again", 1, 2)],
       outputs: [{ name: "m", shape: [1, 2], dtype: "float" }],
       status: "supported",
       kernel: ["max", "max"],
