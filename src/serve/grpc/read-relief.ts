@@ -2,7 +2,7 @@ import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 
 /** Bytes between two collections; well below the 64 MiB at which V8 marks its whole heap. */
-const intervalBytes = 16 * 1024 * 1024;
+const intervalBytes = 8 * 1024 * 1024;
 
 /**
  * Frees the socket's chunks before they weigh on the whole heap.
