@@ -10,9 +10,10 @@ import * as protoLoader from "@grpc/proto-loader";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { frame } from "../../src/serve/grpc/framing.ts";
 import type { GrpcServer } from "../../src/serve/grpc/server.ts";
+import { HttpServer } from "../../src/serve/http/server.ts";
 import { ModelInferRequestSchema } from "../../src/serve/proto/inference_pb.ts";
 import { FakeCore } from "../support/serve/fake-core.ts";
-import { type Reply, startGrpcServer } from "../support/serve/wires.ts";
+import { frontEndOptions, type Reply, silent, startGrpcServer } from "../support/serve/wires.ts";
 
 const path = "/inference.GRPCInferenceService/ModelInfer";
 
@@ -101,12 +102,15 @@ describe("what a request costs", () => {
   });
 
   /** CPU microseconds of this process for each of `count` requests that h2load sends it. */
-  async function cost(address: string, file: string, count: number): Promise<number> {
+  async function cost(
+    url: string,
+    file: string,
+    count: number,
+    headers: readonly string[] = ["-H", "content-type: application/grpc", "-H", "te: trailers"],
+  ): Promise<number> {
     const load = ["-n", String(count), "-c", "50", "-w", "24", "-W", "24", "-d", file];
-    const headers = ["-H", "content-type: application/grpc", "-H", "te: trailers"];
     const before = process.cpuUsage();
     const text = await new Promise<string>((resolve, reject) => {
-      const url = `http://${address}${path}`;
       execFile("h2load", [...load, ...headers, url], { timeout: 60_000 }, (error, stdout) =>
         error === null ? resolve(stdout) : reject(error),
       );
@@ -124,7 +128,7 @@ describe("what a request costs", () => {
     const best = [Number.POSITIVE_INFINITY, Number.POSITIVE_INFINITY];
     for (let round = 0; round < 4; round++) {
       for (const [at, address] of addresses.entries()) {
-        const us = await cost(address, file, kind.requests);
+        const us = await cost(`http://${address}${path}`, file, kind.requests);
         if (round > 0) best[at] = Math.min(best[at], us);
       }
     }
@@ -132,6 +136,34 @@ describe("what a request costs", () => {
     console.log(`${kind.model}: ${us} us, grpc-js ${reference} us, ${(us / reference).toFixed(2)}`);
     expect(us / reference).toBeLessThanOrEqual(kind.most);
     expect(core.held).toBe(0);
+  });
+
+  test.skipIf(!hasH2load)("small requests cost less over HTTP with binary tensors", async () => {
+    const http = await new HttpServer(core, frontEndOptions, silent).start(0);
+    const input = { name: "INPUT0", datatype: "FP32", shape: [1, 16] };
+    const json = JSON.stringify({
+      id: "1",
+      parameters: { binary_data_output: true },
+      inputs: [{ ...input, parameters: { binary_data_size: 64 } }],
+    });
+    const file = join(folder, "small.http");
+    writeFileSync(file, Buffer.concat([Buffer.from(json), Buffer.alloc(64, 1)]));
+    const headers = ["--h1", "-H", `inference-header-content-length: ${json.length}`];
+    const grpcFile = join(folder, "small");
+    writeFileSync(grpcFile, bodyOf(kinds[0]));
+    const best = [Number.POSITIVE_INFINITY, Number.POSITIVE_INFINITY];
+    for (let round = 0; round < 4; round++) {
+      const each = [
+        await cost(`http://${http.address}/v2/models/small/infer`, file, 6000, headers),
+        await cost(`http://${ours.address}${path}`, grpcFile, 6000),
+      ];
+      if (round === 0) continue;
+      for (const [at, us] of each.entries()) best[at] = Math.min(best[at], us);
+    }
+    const [us, reference] = best.map(Math.round);
+    console.log(`small: HTTP ${us} us, gRPC ${reference} us, ${(us / reference).toFixed(2)}`);
+    expect(us / reference).toBeLessThan(0.95);
+    await http.close(0);
   });
 
   test("an image over 10 ms of round trip takes one and a half of it, with grpc-js many", async () => {
