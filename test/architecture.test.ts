@@ -35,6 +35,8 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   runtime: ["base", "fixed", "tensor", "tools", "artifact"],
   // Serves what the runtime runs; it knows no more of the compiler than that does.
   serve: ["base", "fixed", "tensor", "tools", "artifact", "runtime"],
+  // Speaks the server's messages; without a network it is the server's core in this process.
+  client: ["tools", "serve"],
   // Compares what kernels answer; their types are the runtime's.
   verify: ["base", "fixed", "tensor", "ir", "artifact", "runtime"],
 };
