@@ -28,9 +28,9 @@ const parameters = {
  * cf*K + k has x[k][cf*PE + p] at (r*PE + p)*X_W. Out: CF beats, beat cf: y[cf*PE + p] of row r at
  * (r*PE + p)*ACC_W.
  *
- * Cycles. PARALLEL = 1: CF steps a window, K*PE*ROWS multipliers; a window is taken in the last step of the one before, or when
- * idle; each step gives a beat 4 + treeStages(K) cycles later. PARALLEL = 0: CF*K steps, PE*ROWS multipliers; each takes a
- * beat, every K-th gives one 4 cycles later.
+ * Cycles. PARALLEL = 1: CF steps a window, K*PE*ROWS multipliers; a window is taken in the last step of the
+ * one before, or when idle; each step gives a beat L = `depthwiseStages` cycles later. PARALLEL = 0: CF*K steps,
+ * PE*ROWS multipliers; each takes a beat, every K-th gives one L cycles later.
  */
 export const depthwise = defineStreamModule({
   name: "n2f_depthwise",
@@ -46,7 +46,7 @@ export const depthwise = defineStreamModule({
     },
     outputs: { s_ready: 1, m_valid: 1, m_data: (p) => p.ROWS * p.PE * p.ACC_W },
   },
-  uses: ["n2f_rom", "n2f_dot"],
+  uses: ["n2f_slicer", "n2f_lut", "n2f_rom", "n2f_rom_block", "n2f_dot", "n2f_dot_lut"],
   latencyCycles: (p) => (p.PARALLEL ? 1 : p.K - 1) + depthwiseStages(p),
   intervalCycles: (p) => (p.C / p.PE) * (p.PARALLEL ? 1 : p.K),
   constraint: (p) => (p.C % p.PE === 0 ? undefined : `PE=${p.PE} must divide C=${p.C}`),
@@ -66,8 +66,10 @@ export const depthwise = defineStreamModule({
 export type DepthwiseParameters = ParameterValues<typeof parameters>;
 
 /** L: cycles from the last step of a block to the beat that it gives. */
-export function depthwiseStages(p: Pick<DepthwiseParameters, "K" | "PARALLEL">): number {
-  return 4 + (p.PARALLEL ? treeStages(p.K) : 0);
+export function depthwiseStages(
+  p: Pick<DepthwiseParameters, "K" | "PARALLEL" | "MULTIPLIER">,
+): number {
+  return (p.MULTIPLIER === 1 ? 4 : 5) + (p.PARALLEL ? treeStages(p.K) : 0);
 }
 
 /**

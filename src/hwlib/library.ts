@@ -6,6 +6,7 @@ import { axisPack } from "./axis-pack.ts";
 import { axisUnpack } from "./axis-unpack.ts";
 import { concat } from "./concat.ts";
 import { constants } from "./constants.ts";
+import { depthwise } from "./depthwise.ts";
 import { dot } from "./dot.ts";
 import { dotLut } from "./dot-lut.ts";
 import { dotPair } from "./dot-pair.ts";
@@ -13,17 +14,25 @@ import { fifo } from "./fifo.ts";
 import { fork } from "./fork.ts";
 import { join } from "./join.ts";
 import { lut } from "./lut.ts";
+import { matmul2 } from "./matmul2.ts";
 import { matvec } from "./matvec.ts";
 import type { HardwareModule } from "./module.ts";
 import { mvu } from "./mvu.ts";
 import { pad } from "./pad.ts";
 import { pipeValid } from "./pipe-valid.ts";
+import { pool } from "./pool.ts";
+import { reduce } from "./reduce.ts";
+import { reduceLanes } from "./reduce-lanes.ts";
+import { reduceTree } from "./reduce-tree.ts";
 import { reorder } from "./reorder.ts";
 import { requantize } from "./requantize.ts";
 import { rom } from "./rom.ts";
 import { romBlock } from "./rom-block.ts";
+import { scale } from "./scale.ts";
 import { slice } from "./slice.ts";
+import { slicer } from "./slicer.ts";
 import { split } from "./split.ts";
+import { threshold } from "./threshold.ts";
 import { upsample } from "./upsample.ts";
 import { width } from "./width.ts";
 import { windowLine } from "./window-line.ts";
@@ -34,6 +43,7 @@ export const library: ReadonlyMap<string, HardwareModule> = new Map(
   [
     ...[adderTree, dot, requantize, lut, rom, constants, matvec, axisPack, axisUnpack, pipeValid],
     ...[dotLut, dotPair, romBlock, mvu, windowLine, windowMem],
+    ...[slicer, reduceTree, depthwise, pool, reduce, reduceLanes, scale, threshold, matmul2],
     ...[fifo, fork, join, concat, split, width, axisLanesIn, axisLanesOut],
     ...[slice, pad, upsample, reorder],
   ].map((module): [string, HardwareModule] => [module.name, module]),

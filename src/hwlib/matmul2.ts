@@ -31,7 +31,7 @@ const parameters = {
  * Cycles. The writer takes a beat of b in every cycle in which its half is empty; a half is full from the cycle
  * after its last beat and empty again from the cycle after the last step that uses it. M*NF*SF steps, in
  * the order (m, nf, sf), in each cycle in which the half is full and the pipeline moves; for nf = 0 each
- * takes a beat of a and waits for it. The last step of each block gives a beat L = 4 + treeStages(SIMD) cycles later.
+ * takes a beat of a and waits for it. The last step of each block gives a beat L = `matmul2Stages` cycles later.
  */
 export const matmul2 = defineStreamModule({
   name: "n2f_matmul2",
@@ -49,7 +49,7 @@ export const matmul2 = defineStreamModule({
     },
     outputs: { s_a_ready: 1, s_b_ready: 1, m_valid: 1, m_data: (p) => p.PE * p.Y_W },
   },
-  uses: ["n2f_dot"],
+  uses: ["n2f_dot", "n2f_dot_lut"],
   latencyCycles: (p) =>
     (p.TRANSPOSED ? (p.N * p.K) / p.SIMD : (p.K * p.N) / p.PE) +
     p.K / p.SIMD -
@@ -114,6 +114,6 @@ export const matmul2 = defineStreamModule({
 export type Matmul2Parameters = ParameterValues<typeof parameters>;
 
 /** L: cycles from the last step of a block to the beat that it gives. */
-export function matmul2Stages(p: Pick<Matmul2Parameters, "SIMD">): number {
-  return 4 + treeStages(p.SIMD);
+export function matmul2Stages(p: Pick<Matmul2Parameters, "SIMD" | "MULTIPLIER">): number {
+  return (p.MULTIPLIER === 1 ? 4 : 5) + treeStages(p.SIMD);
 }

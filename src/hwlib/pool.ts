@@ -1,6 +1,6 @@
 import { defineStreamModule, pipelined, programFront, sliceFront } from "./cycle-model.ts";
 import type { ParameterValues } from "./module.ts";
-import { clog2 } from "./module.ts";
+import { reduceTreeStages } from "./reduce-tree.ts";
 
 /** OP of the pooling and reducing modules. */
 export const reduceCode = { max: 0, sum: 1, min: 2, argmax: 3 } as const;
@@ -25,7 +25,7 @@ const parameters = {
  * PARALLEL = 0: CF*K beats, beat cf*K + k with x[k][cf*PE + p] at (r*PE + p)*X_W. Out: CF beats of PE channels.
  *
  * Cycles. PARALLEL = 1: CF steps a window, a window is taken in the last step of the one before or when idle; each
- * step gives a beat L = 1 + ceil(clog2(K)/2) cycles later. PARALLEL = 0: CF*K steps, each takes a beat, every
+ * step gives a beat L = max(1, ceil(clog2(K)/2)) cycles later. PARALLEL = 0: CF*K steps, each takes a beat, every
  * K-th gives one in the next cycle (L = 1).
  */
 export const pool = defineStreamModule({
@@ -42,7 +42,7 @@ export const pool = defineStreamModule({
     },
     outputs: { s_ready: 1, m_valid: 1, m_data: (p) => p.ROWS * p.PE * p.Y_W },
   },
-  uses: [],
+  uses: ["n2f_slicer", "n2f_pipe_valid", "n2f_reduce_tree"],
   latencyCycles: (p) => (p.PARALLEL ? 1 : p.K - 1) + poolStages(p),
   intervalCycles: (p) => (p.C / p.PE) * (p.PARALLEL ? 1 : p.K),
   constraint(p) {
@@ -66,5 +66,5 @@ export type PoolParameters = ParameterValues<typeof parameters>;
 
 /** L: cycles from a step that gives to its beat. */
 export function poolStages(p: Pick<PoolParameters, "K" | "PARALLEL">): number {
-  return p.PARALLEL ? 1 + Math.ceil(clog2(p.K) / 2) : 1;
+  return p.PARALLEL ? reduceTreeStages(p.K) : 1;
 }

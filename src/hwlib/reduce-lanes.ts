@@ -1,5 +1,6 @@
 import { defineStreamModule, pipelined, programFront } from "./cycle-model.ts";
 import { clog2 } from "./module.ts";
+import { reduceTreeStages } from "./reduce-tree.ts";
 
 /**
  * Maximum, sum, minimum or place of the first maximum (OP 0, 1, 2, 3: `reduceCode`) over a vector of V
@@ -8,7 +9,7 @@ import { clog2 } from "./module.ts";
  * Streams. In: element p of a beat at p*X_W. Out: one beat of Y_W bits a vector; signed as X is (OP 3: a
  * number of 0 .. V-1).
  *
- * Cycles. One step a beat; the last of a vector gives a beat L = 2 + ceil(clog2(P)/2) cycles later.
+ * Cycles. One step a beat; the last of a vector gives a beat L = 1 + max(1, ceil(clog2(P)/2)) cycles later.
  */
 export const reduceLanes = defineStreamModule({
   name: "n2f_reduce_lanes",
@@ -25,7 +26,7 @@ export const reduceLanes = defineStreamModule({
     inputs: { clk: 1, rst: 1, s_valid: 1, s_data: (p) => p.P * p.X_W, m_ready: 1 },
     outputs: { s_ready: 1, m_valid: 1, m_data: (p) => p.Y_W },
   },
-  uses: [],
+  uses: ["n2f_reduce_tree"],
   latencyCycles: (p) => Math.ceil(p.V / p.P) - 1 + reduceLanesStages(p.P),
   intervalCycles: (p) => Math.ceil(p.V / p.P),
   constraint(p) {
@@ -48,5 +49,5 @@ export const reduceLanes = defineStreamModule({
 
 /** L: cycles from a vector's last beat to the result. */
 export function reduceLanesStages(lanes: number): number {
-  return 2 + Math.ceil(clog2(lanes) / 2);
+  return 1 + reduceTreeStages(lanes);
 }

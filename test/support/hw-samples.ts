@@ -82,6 +82,59 @@ export const sampleParameters: Readonly<
     { ...picture(6, 8, 3, 3, 2, 1), P: 2, LINES: 3, CHANNEL_MAJOR: true, STYLE: 1 },
     { ...picture(1, 9, 1, 4, 1, 0), P: 2, LINES: 1, CHANNEL_MAJOR: true, STYLE: 0 },
   ],
+  n2f_slicer: [
+    { VECTORS: 1, V: 1, P: 1, X_W: 1 },
+    { VECTORS: 3, V: 7, P: 2, X_W: 5 },
+  ],
+  n2f_reduce_tree: [0, 1, 2].flatMap((OP) =>
+    [1, 2, 3, 9, 18].map((LENGTH) => ({ LENGTH, OP, X_W: 5, X_SIGNED: OP > 0, Y_W: 9 })),
+  ),
+  n2f_depthwise: [true, false].flatMap((PARALLEL) =>
+    [
+      { C: 1, K: 1, PE: 1, ROWS: 1, MULTIPLIER: 1, MEMORY: 0 },
+      { C: 6, K: 9, PE: 2, ROWS: 2, MULTIPLIER: 0, MEMORY: 1 },
+    ].map((folds) => ({
+      ...{ ...folds, PARALLEL, X_W: 8, X_SIGNED: false, W_W: 8, ACC_W: 22 },
+      ...{ WEIGHTS: "", BIAS: "" },
+    })),
+  ),
+  n2f_pool: [true, false].flatMap((PARALLEL) =>
+    [0, 1, 2].map((OP) => {
+      const folds = { C: 6, K: OP === 0 ? 1 : 9, PE: 2, ROWS: 2 };
+      return { ...folds, PARALLEL, OP, X_W: 5, X_SIGNED: OP > 0, Y_W: 9 };
+    }),
+  ),
+  n2f_reduce: [0, 1, 2].map((OP) => {
+    return { PIXELS: 1 + 5 * OP, BEATS: 1 + OP, P: 2, OP, X_W: 5, X_SIGNED: OP > 0, Y_W: 9 };
+  }),
+  n2f_reduce_lanes: [0, 1, 2, 3].map((OP) => {
+    return { V: 1 + 9 * OP, P: 1 + OP, OP, X_W: 5, X_SIGNED: OP > 0, Y_W: 9 };
+  }),
+  n2f_scale: [1, 3].map((P) => ({
+    ...{
+      P,
+      ROWS: P,
+      BEATS: P,
+      X_W: 16,
+      X_SIGNED: P > 1,
+      M_W: 12,
+      O_W: 20,
+      Y_W: 8,
+      Y_SIGNED: P === 1,
+    },
+    ...{ SHIFT: 14, ROUNDING: 2, OVERFLOW: 0, CONSTANTS: "" },
+  })),
+  n2f_threshold: [1, 3].map((P) => {
+    return { P, ROWS: P, BEATS: P, X_W: 8, X_SIGNED: P > 1, T_W: 9, Y_W: P, THRESHOLDS: "" };
+  }),
+  n2f_matmul2: [true, false].flatMap((TRANSPOSED) =>
+    [
+      { M: 1, K: 1, N: 1, SIMD: 1, PE: 1, MULTIPLIER: 1, STYLE: 0 },
+      { M: 3, K: 6, N: 4, SIMD: 2, PE: 2, MULTIPLIER: 0, STYLE: 1 },
+    ].map((folds) => ({
+      ...{ ...folds, TRANSPOSED, A_W: 8, A_SIGNED: false, B_W: 7, B_SIGNED: TRANSPOSED, Y_W: 20 },
+    })),
+  ),
   n2f_fifo: [2, 3, 16, 600].flatMap((DEPTH) => [0, 1].map((STYLE) => ({ WIDTH: 9, DEPTH, STYLE }))),
   n2f_fork: [1, 3].map((N) => ({ WIDTH: 5, N })),
   n2f_join: [1, 3].map((N) => ({ WIDTH: 15, N })),
