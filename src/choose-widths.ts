@@ -2,7 +2,7 @@ import { type PortTensor, packetBytes, unpackTensor } from "./artifact/index.ts"
 import { fail, Nn2fpgaError } from "./base/index.ts";
 import type { CompileConfig } from "./config/index.ts";
 import { emitEmulator } from "./emit/emulator/index.ts";
-import { type Graph, getValue, type ValueId } from "./ir/index.ts";
+import { type Graph, getValue, type ValueId, workOf } from "./ir/index.ts";
 import { ops } from "./ops/index.ts";
 import { portsOf } from "./ports-of.ts";
 import { correctBiases, equalize } from "./post-training.ts";
@@ -29,7 +29,7 @@ import {
   type Statistics,
 } from "./quantize/index.ts";
 import { instantiateEmulator, packSamples } from "./runtime/index.ts";
-import { type FloatError, FloatErrorMeter, workOf } from "./verify/index.ts";
+import { type FloatError, FloatErrorMeter } from "./verify/index.ts";
 
 /** A quantized network with its ports, its emulator, and what the emulator says of its error. */
 export interface Quantization {

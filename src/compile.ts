@@ -17,7 +17,14 @@ import type { CompileConfig } from "./config/index.ts";
 import type { Design, LayerPlan } from "./design/index.ts";
 import { emitSimulation } from "./emit/sim/index.ts";
 import { emitVerilog } from "./emit/verilog/index.ts";
-import { evaluate, type Graph, printGraph } from "./ir/index.ts";
+import {
+  evaluate,
+  type Graph,
+  printGraph,
+  type RemainingTranspose,
+  remainingTransposes,
+  workOf,
+} from "./ir/index.ts";
 import { decodeModel, importModel, splitModel } from "./onnx/index.ts";
 import { ops } from "./ops/index.ts";
 import { type Pass, runPasses } from "./passes/index.ts";
@@ -25,7 +32,7 @@ import { defaultTarget, planHardware } from "./plan-design.ts";
 import {
   type CalibrationData,
   calibrate,
-  calibrationLimit,
+  calibrationCount,
   type FormatRow,
   feedOf,
   formatTable,
@@ -36,7 +43,7 @@ import { packSamples } from "./runtime/index.ts";
 import type { LayerFolding } from "./schedule/index.ts";
 import { readBytes } from "./tensor/index.ts";
 import { packagePath, packageVersion } from "./tools/index.ts";
-import { type FloatError, oraclePackets, workOf } from "./verify/index.ts";
+import { type FloatError, oraclePackets } from "./verify/index.ts";
 
 export interface CompileOptions {
   readonly config: CompileConfig;
@@ -72,6 +79,8 @@ export interface CompileSummary {
   readonly inferencesPerSecond: number;
   readonly resources: Resources;
   readonly formats: readonly FormatRow[];
+  /** Transposes that could not vanish, with what they buffer. */
+  readonly transposes: readonly RemainingTranspose[];
   readonly calibration: {
     readonly source: string;
     readonly samples: number;
@@ -108,7 +117,7 @@ export interface Plan {
 /** Operations that the slow oracle may spend on golden answers. */
 const oracleBudget = 1_000_000;
 /** Operations of the float graph, for the error figure. */
-const floatBudget = 50_000_000;
+const floatBudget = 1_000_000_000;
 /** Inferences of float data that travel with a bundle, at most, and bytes. */
 const sampleLimit = 1024;
 const sampleLimitBytes = 4 << 20;
@@ -131,7 +140,7 @@ export function planModel(modelPath: string, options: CompileOptions): Plan {
   const graph = runPasses(imported, ops, options.afterPass && { after: options.afterPass });
   onProgress("calibrating");
   const data = loadCalibrationData(graph, options.calibration);
-  const calibrated = Math.min(data.samples.count, calibrationLimit);
+  const calibrated = calibrationCount(graph, data);
   const statistics = calibrate(graph, ops, data);
   const expected = floatOutputs(graph, data);
   const chosen = chooseWidths({ name, graph, statistics, data, expected }, config, onProgress);
@@ -162,6 +171,7 @@ export function planModel(modelPath: string, options: CompileOptions): Plan {
     resources: planned.resources,
     ...streamSummary(design, config),
     formats: formatTable(quantized.graph),
+    transposes: remainingTransposes(quantized.graph),
     calibration: { source: data.source, samples: calibrated, method: config.quantize.method },
     float,
     ...(chosen.improvement !== undefined && { improvement: chosen.improvement }),

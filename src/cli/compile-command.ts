@@ -83,6 +83,7 @@ export function printSummary(output: Output, summary: CompileSummary, folder: st
       "interval",
       `${intervalCycles} cycle${intervalCycles === 1 ? "" : "s"}, ${short(summary.inferencesPerSecond / 1e6)} M inferences/s`,
     ],
+    ...transposeLines(summary),
     ["registers", `every ${summary.maxLevels} levels of logic at most`],
     [
       "resources",
@@ -143,4 +144,15 @@ function printSearch(output: Output, search: PrecisionReport): void {
 
 function agreement(share: number, samples: number): string {
   return `the same as the float network's in ${percent(share)} of ${samples} samples`;
+}
+
+/** Transposes inside the network, which buffer a value where it comes element by element. */
+function transposeLines({ transposes }: CompileSummary): (readonly [string, string])[] {
+  const inside = transposes.filter(({ place }) => place === "inside");
+  if (inside.length === 0) return [];
+  const bits = inside.reduce((sum, transpose) => sum + (transpose.bits ?? 0), 0);
+  const nodes = [...new Set(inside.map(({ node }) => node))].slice(0, 4);
+  const more = inside.length > nodes.length ? ", ..." : "";
+  const text = `${inside.length} left inside, ${bits} bits: ${nodes.join(", ")}${more}`;
+  return [["transposes", text]];
 }

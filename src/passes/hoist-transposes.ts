@@ -1,7 +1,9 @@
 import {
+  type Builder,
   inversePerm,
   type OpValue,
   permOf,
+  type Registry,
   rewriteGraph,
   samePerm,
   type Value,
@@ -10,7 +12,7 @@ import { sameShape, sizeOf } from "../tensor/index.ts";
 import { definePass } from "./pass.ts";
 
 /**
- * Moves what is left of transposes up through operators of one value, towards the inputs: there they are an
+ * Moves what is left of transposes up through operators of one value, where those lead to an input: there they are an
  * order of addresses, and the operators stand beside the product that they can be folded into.
  *
  *     "s" = mul("x", "c")            "t" = transpose("x", p)
@@ -34,6 +36,7 @@ export const hoistTransposes = definePass({
         const varying = operands.filter(({ kind }) => kind !== "const");
         if (swap === undefined || varying.length !== 1 || !sameShape(varying[0].shape, inner.shape))
           return undefined;
+        if (!comesFromInput(build, ops, inner)) return undefined;
         // op(x) = transpose(op'(transpose(x, perm)), inverse), by the rule for transposed arguments.
         const swapped = swap(inversePerm(perm), inner.attrs);
         if (!samePerm(swapped.perm, inversePerm(perm))) return undefined;
@@ -55,3 +58,16 @@ export const hoistTransposes = definePass({
     return current;
   },
 });
+
+/** Whether a value is an input behind operators of one value each. */
+function comesFromInput(build: Builder, ops: Registry, value: Value): boolean {
+  let current = value;
+  while (current.kind === "op" && ops.get(current.op)?.swapTranspose !== undefined) {
+    const varying = current.args
+      .map((id) => build.value(id))
+      .filter(({ kind }) => kind !== "const");
+    if (varying.length !== 1) return false;
+    current = varying[0];
+  }
+  return current.kind === "input";
+}

@@ -33,7 +33,13 @@ export function loadCalibrationData(graph: Graph, files: readonly string[]): Cal
     const count = parts.reduce((sum, part) => sum + part.count, 0);
     const data = slots.map(({ name }): [string, Float64Array] => {
       const pieces = parts.map((part) => part.data.get(name) as Float64Array);
-      return [name, Float64Array.from(pieces.flatMap((piece) => Array.from(piece)))];
+      const all = new Float64Array(pieces.reduce((sum, piece) => sum + piece.length, 0));
+      let at = 0;
+      for (const piece of pieces) {
+        all.set(piece, at);
+        at += piece.length;
+      }
+      return [name, all];
     });
     return { samples: { count, data: new Map(data) }, source: files.join(", ") };
   }

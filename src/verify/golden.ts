@@ -56,14 +56,3 @@ export function oraclePackets(
   }
   return answers;
 }
-
-/** Multiply-accumulates of one inference, or as many operations on elements where there are none. */
-export function workOf(graph: Graph): number {
-  let work = 0;
-  for (const value of graph.values.values()) {
-    if (value.kind !== "op") continue;
-    const inner = value.op === "matmul" ? (graph.values.get(value.args[0])?.shape.at(-1) ?? 1) : 1;
-    work += sizeOf(value.shape) * inner;
-  }
-  return work;
-}

@@ -6,7 +6,7 @@ import {
   type Timing,
   WeightsReader,
 } from "../artifact/index.ts";
-import { type Graph, parseGraph, type Registry } from "../ir/index.ts";
+import { type Graph, parseGraph, type Registry, workOf } from "../ir/index.ts";
 import {
   type Kernel,
   packSamples,
@@ -16,7 +16,7 @@ import {
 import type { Samples } from "../tensor/index.ts";
 import { type Comparison, comparePackets } from "./compare.ts";
 import { checkFloat, type FloatCheck, type FloatReference } from "./float-check.ts";
-import { oraclePackets, workOf } from "./golden.ts";
+import { oraclePackets } from "./golden.ts";
 import { makeVectors, type TestVectors } from "./vectors.ts";
 
 /** A back end that is at hand, or why it is not. */

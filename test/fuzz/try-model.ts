@@ -4,10 +4,10 @@ import { join } from "node:path";
 import { Nn2fpgaError, Random, renderProblem } from "../../src/base/index.ts";
 import { planModel } from "../../src/compile.ts";
 import { loadConfig } from "../../src/config/index.ts";
+import { workOf } from "../../src/ir/index.ts";
 import { decodeModel, importModel, surveyModel } from "../../src/onnx/index.ts";
 import { ops } from "../../src/ops/index.ts";
 import { runPasses } from "../../src/passes/index.ts";
-import { workOf } from "../../src/verify/index.ts";
 import { casesFolder } from "../conformance/case.ts";
 import { mutateModel, withConstants } from "./mutate.ts";
 
