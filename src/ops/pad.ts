@@ -60,6 +60,15 @@ export const pad = definePrimitive<PadAttrs>({
     const { format, ranges } = x.quant;
     const index = indexOf(x, attrs);
     const fill = fillCode(attrs.value, format.frac);
+    const around = (lo: bigint, hi: bigint) =>
+      [lo < fill ? lo : fill, hi > fill ? hi : fill] as const;
+    const columns = x.shape.at(-1) ?? 1;
+    const isLarge = index.length > 2 ** 16 && columns % ranges.period === 0;
+    if (isLarge && attrs.pads[x.shape.length - 1] + (attrs.pads.at(-1) ?? 0) === 0) {
+      // One interval for each channel, the fill with it: an interval for each element would be much.
+      const wide = ranges.map(around);
+      return { format: wide.format(format.frac), ranges: wide };
+    }
     const moved = Ranges.each(index.length, (i) =>
       index[i] < 0 ? [fill, fill] : [ranges.lo(index[i]), ranges.hi(index[i])],
     );

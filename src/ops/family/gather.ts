@@ -34,7 +34,8 @@ export function defineGather<A extends Attrs>(spec: GatherSpec<A>): Op {
       if (ranges.isUniform) return { format, ranges };
       const map = index(args, attrs);
       if (isIdentity(map, sizeOf(args[0].shape))) return { format, ranges };
-      const moved = Ranges.each(map.length, (i) => [ranges.lo(map[i]), ranges.hi(map[i])]);
+      const period = keepsPeriod(map, ranges.period) ? ranges.period : map.length;
+      const moved = Ranges.each(period, (i) => [ranges.lo(map[i]), ranges.hi(map[i])]);
       return { format, ranges: moved };
     },
     fixed: ([x], quants, attrs) => Array.from(index(quants, attrs), (from) => x[from]),
@@ -45,4 +46,12 @@ export function defineGather<A extends Attrs>(spec: GatherSpec<A>): Op {
         : { kind: "gather", index: map };
     },
   });
+}
+
+/** Whether moved elements repeat their places within a period: those of channels that are last mostly do. */
+export function keepsPeriod(map: Int32Array, period: number): boolean {
+  for (let i = period; i < map.length; i++) {
+    if (map[i] % period !== map[i - period] % period) return false;
+  }
+  return map.length % period === 0;
 }
