@@ -67,6 +67,83 @@ function inNode(code) {
 
 const dist = (path) => JSON.stringify(new URL(`../dist/${path}`, import.meta.url).href);
 
+/** From a file of a large network to its quantized graph: CPU seconds of each step, and the greatest memory. */
+function quantizeLarge(model) {
+  const code = `import { readModel, importModel } from ${dist("onnx/index.js")};
+    import { ops } from ${dist("ops/index.js")};
+    import { inputsOf, workOf } from ${dist("ir/index.js")};
+    import { runPasses } from ${dist("passes/index.js")};
+    import { defaultQuantizeOptions, gatherStatistics, quantizeGraph } from ${dist("quantize/index.js")};
+    import { makeTensor, sizeOf } from ${dist("tensor/index.js")};
+    const seconds = () => { const { user, system } = process.cpuUsage(); return (user + system) / 1e6; };
+    const graph = runPasses(importModel(readModel(${JSON.stringify(model)})), ops);
+    const imported = seconds();
+    const feed = new Map(inputsOf(graph).map(({ id, shape }) => {
+      const size = sizeOf(shape);
+      return [id, makeTensor(shape, Float64Array.from({ length: size }, (_, i) => i / size))];
+    }));
+    const statistics = gatherStatistics(graph, ops, [feed]);
+    const calibrated = seconds();
+    const options = { ...defaultQuantizeOptions, default: { kind: "width", widthBits: 8 } };
+    quantizeGraph(graph, ops, statistics, options);
+    console.log(JSON.stringify({
+      imported, calibrated: calibrated - imported, quantized: seconds() - calibrated, total: seconds(),
+      maxRssMb: process.resourceUsage().maxRSS / 1024, macs: workOf(graph),
+    }));`;
+  return inNode(code);
+}
+
+function largeNetworks(folder) {
+  for (const name of ["resnet50", "vgg19"]) {
+    const { imported, calibrated, quantized, total, maxRssMb, macs } = quantizeLarge(
+      join(folder, `light_${name}.onnx`),
+    );
+    const rate = (macs / calibrated / 1e9).toFixed(2);
+    row(
+      `${name}: import, passes, quantization`,
+      `${total.toFixed(1)} CPU s`,
+      `${Math.round(maxRssMb)} MB`,
+      `${imported.toFixed(1)} + ${calibrated.toFixed(1)} (${rate} G MAC/s) + ${quantized.toFixed(1)} s`,
+    );
+  }
+}
+
+/** G products per CPU second of the emulator for a 3x3 convolution of 64 to 64 channels, 8 bits. */
+function convolutionRate() {
+  const code = `import { emitEmulator } from ${dist("emit/emulator/index.js")};
+    import { Builder, workOf } from ${dist("ir/index.js")};
+    import { ops } from ${dist("ops/index.js")};
+    import { portsOf } from ${dist("ports-of.js")};
+    import { Random } from ${dist("base/index.js")};
+    import { defaultQuantizeOptions, gatherStatistics, quantizeGraph } from ${dist("quantize/index.js")};
+    import { instantiateEmulator, packSamples } from ${dist("runtime/index.js")};
+    import { makeTensor } from ${dist("tensor/index.js")};
+    const random = new Random(1);
+    const draw = (size) => Float64Array.from({ length: size }, () => random.normal());
+    const build = new Builder(ops).from({ node: "conv", type: "Conv" });
+    const shape = [1, 16, 16, 64];
+    const x = build.input("x", { shape, dtype: "float" });
+    const w = build.constant(makeTensor([1, 576, 64], draw(576 * 64)), "w");
+    const attrs = { kernel: [3, 3], strides: [1, 1], dilations: [1, 1], pads: [1, 1, 1, 1], group: 1 };
+    const graph = build.graph("conv", [{ name: "y", value: build.op("conv", [x, w], attrs, "y") }]);
+    const data = draw(16 * 16 * 64);
+    const statistics = gatherStatistics(graph, ops, [new Map([[x, makeTensor(shape, data)]])]);
+    const quantized = quantizeGraph(graph, ops, statistics, { ...defaultQuantizeOptions, default: { kind: "width", widthBits: 8 } });
+    const ports = portsOf(quantized);
+    const kernel = instantiateEmulator("conv", emitEmulator(quantized.graph, ops, ports.inputs, ports.outputs), ports);
+    const count = 16;
+    const all = new Float64Array(count * data.length);
+    for (let i = 0; i < count; i++) all.set(data, i * data.length);
+    const packets = packSamples({ count, data: new Map([["x", all]]) }, ports.inputs, count);
+    for (let i = 0; i < 3; i++) kernel.run(packets, count);
+    const before = process.cpuUsage();
+    let runs = 0;
+    do { kernel.run(packets, count); runs++; } while (process.cpuUsage(before).user < 2e6);
+    const { user, system } = process.cpuUsage(before);
+    console.log(JSON.stringify({ rate: (runs * count * workOf(graph)) / ((user + system) * 1e3) }));`;
+  return inNode(code).rate;
+}
+
 function compileModel(model, name, ...flags) {
   const folder = join(work, `${name}.n2f`);
   const argv = ["compile", model, "-o", folder, "--json", ...flags];
@@ -217,6 +294,14 @@ try {
       "",
     );
     verilator("w1 (8 bits)", exact.folder);
+    row(
+      "convolution 3x3, 64 to 64 (8 bits): emulator",
+      `${convolutionRate().toFixed(1)} G products/CPU s`,
+      "",
+      "",
+    );
+    const light = join(workloads, "..", "corpus", "onnx_conformance", "light");
+    if (existsSync(light)) largeNetworks(light);
     const sizes = [16, 32, 64].map((n) => {
       const { seconds } = compileModel(
         join(workloads, `w2_${n}_6.onnx`),
