@@ -193,8 +193,12 @@ class Core implements InferenceCore {
   isModelReady(model: string, version: string): boolean {
     if (this.#state === "closed") return false;
     try {
-      this.#repository.find(model, version);
-      return true;
+      const { config } = this.#repository.find(model, version);
+      // An ensemble is as ready as the models that it stands on.
+      const steps = config.ensemble_scheduling?.step ?? [];
+      return steps.every(({ model_name, model_version = -1 }) =>
+        this.isModelReady(model_name, model_version > 0 ? String(model_version) : ""),
+      );
     } catch {
       return false;
     }

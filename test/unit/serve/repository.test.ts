@@ -374,10 +374,25 @@ describe("an ensemble", () => {
     const expected = rowsOf(await requestOf(core, "tiny", middle).run());
     expect(rowsOf(await requestOf(core, "both", rows).run())).toEqual(expected);
     expect(core.modelConfig("both", "").platform).toBe("ensemble");
+    expect(core.isModelReady("both", "")).toBe(true);
     const [{ inference_count, inference_stats }] = core.modelStatistics("both", "");
     expect([inference_count, inference_stats.compute_infer.count]).toEqual([2, 1]);
     expect(core.modelStatistics("tiny", "")[0].inference_stats.success.count).toBe(4);
     expect(core.pressure.bytesInFlight).toBe(0);
+  });
+
+  it("is as ready as its models, and takes them along when it is unloaded so", async () => {
+    const { core } = await start(repository());
+    await core.unloadModel("tiny");
+    expect(core.isModelReady("both", "")).toBe(false);
+    await expect(requestOf(core, "both", [[1, 2]]).run()).rejects.toMatchObject({
+      status: "UNAVAILABLE",
+      message: expect.stringContaining("in ensemble 'both', "),
+    });
+    await core.loadModel("tiny");
+    expect(core.isModelReady("both", "")).toBe(true);
+    await core.unloadModel("both", { unloadDependents: true });
+    expect(core.isModelReady("tiny", "")).toBe(false);
   });
 
   it("is cancelled as a whole", async () => {
