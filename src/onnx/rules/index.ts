@@ -19,6 +19,7 @@ import { quantizedRules } from "./quantized.ts";
 import { recurrentRules } from "./recurrent.ts";
 import { reduceRules } from "./reduce.ts";
 import { resizeRules } from "./resize.ts";
+import { rotaryRules } from "./rotary.ts";
 import type { Rule } from "./rule.ts";
 import { scatterRules } from "./scatter.ts";
 import { selectRules } from "./select.ts";
@@ -46,6 +47,7 @@ const networkRules: readonly Rule[] = [
   ...quantizedRules,
   ...recurrentRules,
   ...reduceRules,
+  ...rotaryRules,
   ...scatterRules,
   ...resizeRules,
   ...selectRules,
