@@ -1,6 +1,8 @@
+import { readFileSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { beforeAll, describe, expect, test } from "vitest";
 import { casesFolder, isLight } from "./case.ts";
+import { writtenDocs } from "./docs.ts";
 import { KnownFailing } from "./known-failing.ts";
 import { type CaseResult, casesInScope, runCases } from "./run-cases.ts";
 
@@ -26,6 +28,12 @@ describe.skipIf(casesFolder === undefined)("the cases of the ONNX project", () =
       return text === "" ? [] : [`${result.mode} ${result.entry.folder} ${text}`];
     });
     expect(surprises).toEqual([]);
+  });
+
+  test("docs/operators.md and docs/conformance.md say so (npm run conformance -- --docs)", () => {
+    for (const [path, text] of writtenDocs(results, known)) {
+      expect(readFileSync(path, "utf8"), path).toBe(text);
+    }
   });
 
   test("every case that is listed as failing is in scope", () => {

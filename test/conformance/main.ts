@@ -1,6 +1,8 @@
+import { writeFileSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { parseArgs } from "node:util";
 import { casesFolder, isLight, listCases } from "./case.ts";
+import { writtenDocs } from "./docs.ts";
 import { KnownFailing } from "./known-failing.ts";
 import { type Mode, modes } from "./run-case.ts";
 import { type CaseResult, casesInScope, runCases } from "./run-cases.ts";
@@ -14,6 +16,7 @@ const usage = `npm run conformance -- [options]
   --light          the big graphs too
   --processes N    how many processes share the work (default: one for each core, up to 4)
   --update         write known-failing.txt anew
+  --docs           write what docs/operators.md and docs/conformance.md say of the cases
   --out-of-scope   list what does not count, and why
   --quiet          only the counts`;
 
@@ -26,6 +29,7 @@ const { values: flags } = parseArgs({
     failing: { type: "boolean", default: false },
     light: { type: "boolean", default: false },
     processes: { type: "string" },
+    docs: { type: "boolean", default: false },
     update: { type: "boolean", default: false },
     "out-of-scope": { type: "boolean", default: false },
     quiet: { type: "boolean", default: false },
@@ -64,6 +68,7 @@ async function run(): Promise<void> {
   const processes = Number(flags.processes ?? Math.min(4, availableParallelism()));
   const results = await runCases(entries, processes, wanted);
   if (flags.update) known.update(results);
+  if (flags.docs) for (const [path, text] of writtenDocs(results, known)) writeFileSync(path, text);
   if (!flags.quiet) listFailures(results, known);
   printCounts(results, wanted);
   const surprises = results.filter((result) => known.surprise(result) !== "");

@@ -28,6 +28,10 @@ export interface Outcome {
   readonly status: "pass" | "fail" | "constant";
   /** Which inputs were free. */
   readonly attempt?: string;
+  /** Version of the standard operators that the case uses. */
+  readonly opset?: number;
+  /** The primitive operators that it becomes, where it is one node. */
+  readonly becomes?: readonly string[];
   /** Why it failed. */
   readonly reason?: string;
 }
@@ -74,8 +78,20 @@ async function runAttempt(subject: Case, attempt: Attempt, mode: Mode): Promise<
     const text = difference(actual, subject.outputs[i]);
     return text === "" ? [] : [`output ${i}: ${text}`];
   });
-  if (reasons.length === 0) return { status: "pass", attempt: name };
+  if (reasons.length === 0) {
+    const { opsets, graph } = subject.model;
+    const simple = graph.nodes.length === 1 ? prepared.graph : undefined;
+    const becomes = simple === undefined ? [] : operatorsOf(runPasses(simple, ops));
+    return { status: "pass", attempt: name, opset: opsets.get("") ?? 0, becomes };
+  }
   return { status: "fail", attempt: name, reason: reasons.join("; ") };
+}
+
+function operatorsOf(graph: Graph): readonly string[] {
+  const names = [...graph.values.values()].flatMap((value) =>
+    value.kind === "op" ? [value.op] : [],
+  );
+  return [...new Set(names)].sort();
 }
 
 async function computeOutputs(
