@@ -1,7 +1,7 @@
 import { Nn2fpgaError } from "../../src/base/index.ts";
 import { importModel, minOpset, type OnnxGraph, type OnnxModel } from "../../src/onnx/index.ts";
 import { elementTypes } from "../../src/tensor/index.ts";
-import { type CaseEntry, readCaseModel } from "./case.ts";
+import { type CaseEntry, casesFolder, readCaseModel } from "./case.ts";
 
 /** The operators that networks for this compiler are made of, as the project's aims list them. */
 export const targetOperators: ReadonlySet<string> = new Set(
@@ -78,5 +78,6 @@ function refusalOf(model: OnnxModel): string {
 export function textOf({ problems }: Nn2fpgaError): string {
   const [{ code, message, at }] = problems;
   const more = problems.length > 1 ? ` (and ${problems.length - 1} more)` : "";
-  return `${code}: ${message}${at === undefined ? "" : ` at ${at}`}${more}`.replaceAll(/\s+/g, " ");
+  const text = `${code}: ${message}${at === undefined ? "" : ` at ${at}`}${more}`;
+  return text.replaceAll(`${casesFolder}/`, "").replaceAll(/\s+/g, " ");
 }

@@ -127,6 +127,13 @@ function applyRule(
     const at = originText(origin);
     return { ...nothing, problems: [{ code: "N2F_OP_UNSUPPORTED", message: reason, at, hint }] };
   }
+  const [first] = inputs;
+  if (floatOnly.test(node.opType) && typeof first === "object" && first.dtype !== "float") {
+    const message = `it takes floating-point numbers, and its input is of type ${first.dtype}`;
+    const hint = "Cast the input to float in the model.";
+    const problem: Problem = { code: "N2F_ONNX_DTYPE", message, at: originText(origin), hint };
+    return { ...nothing, problems: [problem] };
+  }
   const context = new RuleContext(opset ?? 1, origin, spare);
   try {
     const made = rule.import(new NodeView(node, inputs), context);
@@ -145,9 +152,23 @@ function applyRule(
     return { node, origin, opset, inputs, outputs, steps, macs, isJudged: true, problems: [] };
   } catch (error) {
     if (error instanceof UnknownInput) return { ...nothing, problems: [] };
+    if (isOutOfMemory(error)) {
+      const message = "a tensor on the way to its result does not fit into memory";
+      const hint = "Check the shapes, scales and sizes that the node is given.";
+      const problem: Problem = { code: "N2F_ONNX_SHAPE", message, at: originText(origin), hint };
+      return { ...nothing, problems: [problem] };
+    }
     if (!(error instanceof Nn2fpgaError)) throw error;
     return { ...nothing, problems: error.problems.map((problem) => complete(problem, origin)) };
   }
+}
+
+/** Operators that the standard has for floating-point numbers alone, and that are made of several of ours. */
+const floatOnly = /^(Attention|LSTM|GRU|RNN|LRN|\w*Normalization|Softmax|LogSoftmax|Hardmax)$/;
+
+/** What typed arrays and lists say of lengths that they cannot have. */
+function isOutOfMemory(error: unknown): boolean {
+  return error instanceof RangeError && /array length|allocation failed/i.test(error.message);
 }
 
 /** Quantizers round their first input, whatever else is refused about them: its shape stays. */

@@ -168,3 +168,22 @@ describe("nodes of any kind", () => {
     );
   });
 });
+
+it("refuses integers where the standard has floating-point numbers alone", () => {
+  const base = modelOf({ nodes: [node("Softmax", ["x"], ["y"])], outputs: ["y"] });
+  const inputs = [{ name: "x", shape: [2, 4], elementType: "int8" as const }];
+  const [report] = surveyModel({ ...base, graph: { ...base.graph, inputs } });
+  expect(report.reason).toBe("it takes floating-point numbers, and its input is of type int");
+  expect(report.hint).toBe("Cast the input to float in the model.");
+});
+
+it("refuses extents that no memory has", () => {
+  const model = modelOf({
+    nodes: [node("Pad", ["x", "pads"], ["y"], { mode: "edge" })],
+    outputs: ["y"],
+    constants: { pads: tensor([4], [0, 0, 0, 2 ** 40]) },
+  });
+  const [report] = surveyModel(model);
+  expect(report.status).toBe("unsupported");
+  expect(report.reason).toMatch(/too large|does not fit into memory/);
+});
