@@ -70,6 +70,7 @@ class Sinker {
   /** The operator with what its arguments could be freed of; nothing where that is nothing. */
   #moved(op: string, args: readonly ValueId[], attrs: Attrs): ValueId | undefined {
     if (op === "quantize") return this.#quantize(args[0], attrs);
+    if (op === "clip") return this.#clip(args[0], attrs);
     const isLinear = linear.has(op) || (op === "pad" && attrs["value"] === 0);
     if (isLinear || ordered.has(op)) return this.#past(op, args, attrs);
     if (op === "argmax" || op === "argmin") return this.#position(op, args[0], attrs);
@@ -87,12 +88,17 @@ class Sinker {
     return this.#context.build.value(id);
   }
 
-  /** A value that is another one times an exact constant. */
+  /**
+   * A value that is another one times an exact constant, or integers (perhaps scaled) times any: the factor of a
+   * mean of theirs is as good as a scale.
+   */
   #scaled(id: ValueId): Scaled | undefined {
     const value = this.#value(id);
     if (value.kind !== "op" || value.op !== "mul") return undefined;
     const sides = constantSide(value.args.map((arg) => this.#value(arg)));
-    if (sides === undefined || !isExact(sides.constant)) return undefined;
+    if (sides === undefined) return undefined;
+    const isInteger = sides.other.dtype === "int" || this.#scaled(sides.other.id) !== undefined;
+    if (!isExact(sides.constant) && !isInteger) return undefined;
     if (!sameShape(sides.other.shape, value.shape) || value.dtype !== "float") return undefined;
     return { inner: sides.other, factor: sides.constant };
   }
@@ -216,6 +222,23 @@ class Sinker {
 
   #plus(id: ValueId, bias: ValueId | undefined): ValueId {
     return bias === undefined ? id : this.#context.build.op("add", [id, bias]);
+  }
+
+  /** Bounds of a quantized value are its own; a factor of one (a cast) is passed. */
+  #clip(arg: ValueId, attrs: Attrs): ValueId | undefined {
+    const value = this.#value(arg);
+    if (value.kind === "op" && value.op === "quantize") {
+      const { lo, hi, ...numbers } = readQuantize(value.attrs);
+      const [min, max] = [Math.ceil(attrs["min"] as number), Math.floor(attrs["max"] as number)];
+      if (min > max || max < lo || min > hi) return undefined;
+      const bounds = { lo: Math.max(lo, min), hi: Math.min(hi, max) };
+      return this.#context.build.op("quantize", value.args, { ...numbers, ...bounds });
+    }
+    const scaled = this.#scaled(arg);
+    if (scaled === undefined || scaled.factor.data.data.some((factor) => factor !== 1)) {
+      return undefined;
+    }
+    return this.#times(this.#apply("clip", [scaled.inner.id], attrs), scaled.factor.data);
   }
 
   /** Takes what stands before it into its numbers; goes before what only moves elements. */

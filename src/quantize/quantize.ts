@@ -253,7 +253,11 @@ class Quantizer {
     const varying = value.args.map((arg, i) => {
       if (types[i].kind === "const") return undefined;
       if (op.indexDomain !== undefined) return this.#index(arg, op.indexDomain(value.attrs));
-      return narrow[i] ? this.#narrow(arg, this.#options.default, false) : this.#value(arg);
+      // A product with numbers that are taken as they are costs adders, not multipliers: it stays exact.
+      const isScaled = value.op === "mul" && types.some(isWhole);
+      return narrow[i] && !isScaled
+        ? this.#narrow(arg, this.#options.default, false)
+        : this.#value(arg);
     });
     const points = varying.flatMap((id) => (id === undefined ? [] : [this.#format(id).frac]));
     const productPoint = points.length === 1 && narrow[0] ? undefined : Math.max(...points);
@@ -302,7 +306,7 @@ class Quantizer {
   }
 
   #quantizeWeight(value: OpValue, constant: ConstValue): QuantizedConstant {
-    if (isExact(constant)) return exactConstant(constant.data);
+    if (isWhole(constant)) return exactConstant(constant.data);
     const last = this.#lastWeight;
     if (last?.value === value && last.constant === constant) return last.quantized;
     const request = this.#layer(value)?.weight ?? this.#options.default;
@@ -584,6 +588,11 @@ function constantPrecision(data: Float64Array, request: PrecisionRequest): Preci
 /** The same reach with a coarser binary point, and so fewer bits. */
 function coarser(format: Format, frac: number): Format {
   return makeFormat(format.signed, Math.max(1, format.width - (format.frac - frac)), frac);
+}
+
+/** Constants to be taken as they are: exact ones, and whole numbers. */
+function isWhole(value: Value): boolean {
+  return value.kind === "const" && (isExact(value) || value.data.data.every(Number.isInteger));
 }
 
 /** Address bits of a table that has an entry for each code of an interval. */

@@ -55,28 +55,39 @@ export function withBias(
   return channelsFirst(context, context.apply("add", [product, bias]));
 }
 
+/** The convolution that the attributes of a node describe, of whatever its inputs come to. */
+export function convolve(
+  node: NodeView,
+  context: RuleContext,
+  operands: () => { readonly x: Operand; readonly w: Operand; readonly bias: Operand | undefined },
+): Operand {
+  const group = node.int("group", 1);
+  const { x, w, bias } = operands();
+  const kernel = readKernel(node, x, w);
+  const windows = readWindows(node, spatialOf(node, x), kernel);
+  const [columns, channels] = w.shape;
+  if (!(group > 0) || columns % group !== 0 || channels * group !== x.shape[1]) {
+    fail(
+      "N2F_OP_ATTRIBUTE",
+      `weights of shape ${shapeText(w.shape)} in ${group} groups do not fit ${shapeText(x.shape)}`,
+    );
+  }
+  const args = [channelsLast(context, x), productWeights(context, w, group)] as const;
+  const result = withBias(context, "conv", args, bias, { ...windows, group });
+  if (result.kind === "computed") {
+    context.countMacs(sizeOf(result.shape) * channels * sizeOf(kernel));
+  }
+  return result;
+}
+
 const conv = defineRule({
   op: "Conv",
-  import: (node, context) => {
-    const group = node.int("group", 1);
-    const [x, w] = [node.input(0), node.input(1)];
-    const bias = node.optional(2);
-    const kernel = readKernel(node, x, w);
-    const windows = readWindows(node, spatialOf(node, x), kernel);
-    const [columns, channels] = w.shape;
-    if (!(group > 0) || columns % group !== 0 || channels * group !== x.shape[1]) {
-      fail(
-        "N2F_OP_ATTRIBUTE",
-        `weights of shape ${shapeText(w.shape)} in ${group} groups do not fit ${shapeText(x.shape)}`,
-      );
-    }
-    const args = [channelsLast(context, x), productWeights(context, w, group)] as const;
-    const result = withBias(context, "conv", args, bias, { ...windows, group });
-    if (result.kind === "computed") {
-      context.countMacs(sizeOf(result.shape) * channels * sizeOf(kernel));
-    }
-    return result;
-  },
+  import: (node, context) =>
+    convolve(node, context, () => ({
+      x: node.input(0),
+      w: node.input(1),
+      bias: node.optional(2),
+    })),
 });
 
 export const convRules: readonly Rule[] = [conv];

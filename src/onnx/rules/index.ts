@@ -11,6 +11,7 @@ import { inferenceRules } from "./inference.ts";
 import { layoutRules } from "./layout.ts";
 import { logicRules } from "./logic.ts";
 import { matmulRules } from "./matmul.ts";
+import { microsoftRules } from "./microsoft.ts";
 import { normalizationRules } from "./normalization.ts";
 import { padRules } from "./pad.ts";
 import { poolRules } from "./pool.ts";
@@ -59,6 +60,7 @@ const networkRules: readonly Rule[] = [
 export const rules: readonly Rule[] = [
   ...networkRules,
   ...qonnxRules,
+  ...microsoftRules,
   ...constantRules,
   ...shapeArithmeticRules,
 ];
@@ -68,7 +70,7 @@ export const networkOperators: readonly string[] = networkRules.map(({ op }) => 
 
 /** Operators outside the standard that quantized models are written with. */
 export const quantizedOperators: readonly string[] = [
-  ...new Set(qonnxRules.map(({ op }) => op)),
+  ...new Set([...microsoftRules, ...qonnxRules].map(({ op }) => op)),
 ].sort();
 
 const table: ReadonlyMap<string, Rule> = new Map(

@@ -74,20 +74,23 @@ function averageFactors(
       );
 }
 
+/** The mean of windows of a value. @param read the value, once the attributes are read */
+export function averagePoolOf(node: NodeView, context: RuleContext, read: () => Operand): Operand {
+  const countsPadding = node.int("count_include_pad", 0) !== 0;
+  const x = read();
+  const spatial = spatialOf(node, x);
+  const { windows, extra } = readPool(node, spatial);
+  const sums = context.apply("sum_pool", [channelsLast(context, x)], windows);
+  const factors = context.constant(
+    averageFactors(spatial, windows, extra, countsPadding),
+    "factor",
+  );
+  return channelsFirst(context, context.apply("mul", [sums, factors]));
+}
+
 const averagePool = defineRule({
   op: "AveragePool",
-  import: (node, context) => {
-    const countsPadding = node.int("count_include_pad", 0) !== 0;
-    const x = node.input(0);
-    const spatial = spatialOf(node, x);
-    const { windows, extra } = readPool(node, spatial);
-    const sums = context.apply("sum_pool", [channelsLast(context, x)], windows);
-    const factors = context.constant(
-      averageFactors(spatial, windows, extra, countsPadding),
-      "factor",
-    );
-    return channelsFirst(context, context.apply("mul", [sums, factors]));
-  },
+  import: (node, context) => averagePoolOf(node, context, () => node.input(0)),
 });
 
 /** One window over all. */
@@ -110,15 +113,16 @@ const globalMaxPool = defineRule({
   },
 });
 
+export function globalAveragePoolOf(node: NodeView, context: RuleContext, x: Operand): Operand {
+  const spatial = spatialOf(node, x);
+  const sums = context.apply("sum_pool", [channelsLast(context, x)], wholeWindow(spatial));
+  const factor = context.constant(makeTensor([], [1 / sizeOf(spatial)]), "factor");
+  return channelsFirst(context, context.apply("mul", [sums, factor]));
+}
+
 const globalAveragePool = defineRule({
   op: "GlobalAveragePool",
-  import: (node, context) => {
-    const x = node.input(0);
-    const spatial = spatialOf(node, x);
-    const sums = context.apply("sum_pool", [channelsLast(context, x)], wholeWindow(spatial));
-    const factor = context.constant(makeTensor([], [1 / sizeOf(spatial)]), "factor");
-    return channelsFirst(context, context.apply("mul", [sums, factor]));
-  },
+  import: (node, context) => globalAveragePoolOf(node, context, node.input(0)),
 });
 
 /** (sum of |x|^p)^(1/p) over windows: exact for p = 1, exact up to the root for p = 2, else by tables. */

@@ -9,6 +9,7 @@ import {
   sizeOf,
   type Tensor,
 } from "../../tensor/index.ts";
+import { convolve } from "./conv.ts";
 import type { NodeView } from "./node-view.ts";
 import { defineRule, type Operand, type Rule, unsupported } from "./rule.ts";
 import type { RuleContext } from "./rule-context.ts";
@@ -311,9 +312,54 @@ const qLinearMatMul = defineRule({
   },
 });
 
+/** One zero point, or one for each output channel of weights. */
+function kernelZero(node: NodeView, index: number): Pick<Scaling, "axis" | "zeroPoint"> {
+  const zero = node.optionalConstant(index, "the zero point");
+  const zeroPoint = Array.from(zero?.data ?? [0]);
+  if (zeroPoint.length === 0) fail("N2F_OP_ATTRIBUTE", "the zero point has no number");
+  return { axis: 0, zeroPoint };
+}
+
+const convInteger = defineRule({
+  op: "ConvInteger",
+  import: (node, context) =>
+    convolve(node, context, () => ({
+      x: subtractZero(context, node.input(0), kernelZero(node, 2)),
+      w: subtractZero(context, node.input(1), kernelZero(node, 3)),
+      bias: undefined,
+    })),
+});
+
+const importQLinearConv: Rule["import"] = (node, context) => {
+  refuseChannelsLast(node);
+  const ends = endsOf(codeType(node.optional(7)));
+  const sums = convolve(node, context, () => ({
+    x: subtractZero(context, node.input(0), kernelZero(node, 2)),
+    w: subtractZero(context, node.input(3), kernelZero(node, 5)),
+    bias: node.optional(8),
+  }));
+  const [x, w, y] = [1, 4, 6].map((index) => Array.from(node.constant(index, "the scale").data));
+  for (const scales of [x, w, y]) checkScales(scales);
+  const zero = Array.from(node.constant(7, "the zero point").data);
+  return requantizeBy(context, sums, combinedFactor(x, w, y), 1, zero, ends);
+};
+
+/** @throws N2F_OP_UNSUPPORTED for ONNX Runtime's own layout */
+export function refuseChannelsLast(node: NodeView): void {
+  if (node.int("channels_last", 0) === 0) return;
+  unsupported(
+    "its channels come last (channels_last = 1), as ONNX Runtime's optimizer has it",
+    "Use the model from before ONNX Runtime optimized it.",
+  );
+}
+
+const qLinearConv = defineRule({ op: "QLinearConv", import: importQLinearConv });
+
 export const quantizedRules: readonly Rule[] = [
+  convInteger,
   dequantizeLinear,
   matMulInteger,
+  qLinearConv,
   qLinearMatMul,
   quantizeLinear,
 ];

@@ -14,8 +14,8 @@ interface Group {
 }
 
 const quantized = {
-  reason: "quantized models are not read yet",
-  hint: "Export the float model, without quantization nodes; nn2fpga chooses the formats from calibration data or the configuration.",
+  reason: "there is no rule for this quantized operator",
+  hint: "Export the model with QuantizeLinear and DequantizeLinear around float operators (QDQ format), which is read throughout.",
 };
 
 /** The first that matches speaks. */
@@ -26,17 +26,9 @@ const groups: readonly Group[] = [
     hint: "Export the float model; nn2fpga fixes the formats before the hardware is made.",
   },
   {
-    pattern: /^(QuantizeLinear|DequantizeLinear|QLinear\w+|ConvInteger|MatMulInteger)$/,
-    ...quantized,
-  },
-  {
     pattern: /\.FloatQuant$/,
     reason: "it rounds to a small floating-point type; kernels compute in fixed point",
     hint: "Train with an integer quantizer (Brevitas Int*), or export the float model.",
-  },
-  {
-    pattern: /^(onnx\.brevitas|qonnx\.custom_op\.\w+|finn\.custom_op\.general)\.\w*(Quant|Trunc)$/,
-    ...quantized,
   },
   {
     pattern: /^finn\.custom_op\.fpgadataflow/,

@@ -1,6 +1,6 @@
 import { fail } from "../../base/index.ts";
 import type { Channels, Kernel, ScaleKernel } from "../../ir/index.ts";
-import { linearOf, type Staircase, type StepRule, staircaseOf } from "./step-rule.ts";
+import { linearOf, type Staircase, type StepRule, staircaseOf, stepFunction } from "./step-rule.ts";
 
 /** Codes of one channel that can come. */
 export type CodeInterval = readonly [bigint, bigint];
@@ -24,7 +24,7 @@ interface Fit {
  * a plain shift, a multiplier and a shift that are proven at every step, the same with ties to even where the
  * scale is a dyadic fraction, or the steps themselves.
  *
- * @throws RangeError where there are too many steps to look at, and no other way
+ * @throws N2F_FORMAT_RANGE where there are too many steps to look at, and no other way
  */
 export function stepKernel(
   rules: readonly StepRule[],
@@ -34,11 +34,16 @@ export function stepKernel(
 ): Kernel {
   const plain = shiftKernel(rules, intervals, frac);
   if (plain !== undefined) return plain;
-  const count = rules.reduce((sum, { lo, hi }) => sum + hi - lo, 0);
+  const count = rules.reduce((sum, rule, c) => {
+    const value = stepFunction(rule, frac);
+    return sum + Math.abs(Number(value(intervals[c][1]) - value(intervals[c][0])));
+  }, 0);
   if (count > maxSteps) {
     const dyadic = dyadicKernel(rules, intervals, frac, place);
     if (dyadic !== undefined) return dyadic;
-    throw new RangeError(`${count} steps`);
+    fail("N2F_FORMAT_RANGE", `what is quantized takes ${count} steps, and no shift has them`, {
+      hint: "Quantize to 16 bits at most, or by a scale that is a power of two.",
+    });
   }
   const stairs = rules.map((rule, c) => staircaseOf(rule, frac, ...intervals[c]));
   return (

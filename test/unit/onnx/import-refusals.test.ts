@@ -19,7 +19,8 @@ function reasonOf(opType: string, localFunctions: readonly string[] = []): strin
 
 describe("what there is no rule for", () => {
   it.each([
-    ["com.microsoft:QLinearAdd", "quantized models are not read yet"],
+    ["com.microsoft:QLinearReduceMean", "no rule for this quantized operator"],
+    ["com.microsoft:MatMulNBits", "no rule for this quantized operator"],
     ["onnx.brevitas:FloatQuant", "small floating-point type"],
     ["DynamicQuantizeLinear", "its scale depends on the data"],
     ["finn.custom_op.fpgadataflow:MatrixVectorActivation", "FINN's own hardware"],

@@ -1,0 +1,145 @@
+import { makeTensor } from "../../tensor/index.ts";
+import type { NodeView } from "./node-view.ts";
+import { averagePoolOf, globalAveragePoolOf } from "./pool.ts";
+import {
+  checkScales,
+  codeType,
+  combinedFactor,
+  dequantize,
+  endsOf,
+  quantizeTo,
+  readScaling,
+  refuseChannelsLast,
+  requantizeBy,
+  subtractZero,
+} from "./quantized.ts";
+import { defineRule, type Operand, type Rule, unsupported } from "./rule.ts";
+import type { RuleContext } from "./rule-context.ts";
+
+/**
+ * Operators of ONNX Runtime on quantized tensors. Each is what it would be between a DequantizeLinear and a
+ * QuantizeLinear.
+ *
+ * @see https://github.com/microsoft/onnxruntime/blob/main/docs/ContribOperators.md
+ */
+const domain = "com.microsoft";
+
+/** The real numbers of three inputs: codes, scale, zero point. */
+function real(node: NodeView, context: RuleContext, at: number): Operand {
+  const codes = node.input(at);
+  return dequantize(context, codes, readScaling(node, [at + 1, at + 2], codes.shape));
+}
+
+/** The codes of a result whose scale and zero point are two inputs. */
+function codes(node: NodeView, context: RuleContext, y: Operand, at: number): Operand {
+  const ends = endsOf(codeType(node.optional(at + 1)));
+  return quantizeTo(context, y, readScaling(node, [at, at + 1], y.shape), ends);
+}
+
+const binary = (op: string, ours: string): Rule =>
+  defineRule({
+    op,
+    domain,
+    import: (node, context) => {
+      const sides = [real(node, context, 0), real(node, context, 3)];
+      return codes(node, context, context.apply(ours, sides), 6);
+    },
+  });
+
+const unary = (op: string, apply: (node: NodeView, context: RuleContext, x: Operand) => Operand) =>
+  defineRule({
+    op,
+    domain,
+    import: (node, context) =>
+      codes(node, context, apply(node, context, real(node, context, 0)), 3),
+  });
+
+const leakyRelu = unary("QLinearLeakyRelu", (node, context, x) => {
+  const slope = makeTensor([], [node.float("alpha", Math.fround(0.01))]);
+  return context.apply("prelu", [x, context.exactConstant(slope, "slope")]);
+});
+
+const softmax = unary("QLinearSoftmax", (node, context, x) => {
+  const axis = node.int("axis", -1);
+  const along = axis < 0 ? axis + x.shape.length : axis;
+  if (node.int("opset", 13) < 13 && along !== x.shape.length - 1) {
+    unsupported("it takes several axes together", "Export with opset 13 or later.");
+  }
+  return context.apply("softmax", [x], { axis });
+});
+
+const averagePool = unary("QLinearAveragePool", (node, context, x) => {
+  refuseChannelsLast(node);
+  return averagePoolOf(node, context, () => x);
+});
+
+const globalAveragePool = unary("QLinearGlobalAveragePool", (node, context, x) => {
+  refuseChannelsLast(node);
+  return globalAveragePoolOf(node, context, x);
+});
+
+/** Each part is brought to the scale of the whole before they are joined. */
+const concat = defineRule({
+  op: "QLinearConcat",
+  domain,
+  import: (node, context) => {
+    const axis = node.int("axis");
+    const count = Math.floor((node.inputs().length - 2) / 3);
+    if (count < 1) unsupported("it joins nothing", "Leave it out.");
+    const parts = Array.from({ length: count }, (_, i) => {
+      const part = real(node, context, 2 + 3 * i);
+      return codes(node, context, part, 0);
+    });
+    return context.apply("concat", parts, { axis });
+  },
+});
+
+/** alpha * A * B + C with integers; the bias has the scale of the product. */
+const gemm = defineRule({
+  op: "QGemm",
+  domain,
+  import: (node, context) => {
+    const alpha = node.float("alpha", 1);
+    const [transA, transB] = [node.int("transA", 0) !== 0, node.int("transB", 0) !== 0];
+    const [a, b] = [node.input(0), node.input(3)];
+    const scalings = [
+      readScaling(node, [1, 2], a.shape, transA ? 1 : 0),
+      readScaling(node, [4, 5], b.shape, transB ? 0 : 1),
+    ] as const;
+    const turned = (x: Operand, isTurned: boolean) =>
+      isTurned ? context.apply("transpose", [x], { perm: [1, 0] }) : x;
+    const sides = [
+      turned(subtractZero(context, a, scalings[0]), transA),
+      turned(subtractZero(context, b, scalings[1]), transB),
+    ];
+    const product = context.apply("matmul", sides);
+    const bias = node.optional(6);
+    const sums = bias === undefined ? product : context.apply("add", [product, bias]);
+    if (scalings[0].scale.length > 1) {
+      unsupported("each row has a scale of its own", "Quantize the left side per tensor.");
+    }
+    const left = scalings[0].scale.map((scale) => Math.fround(alpha * scale));
+    if (node.optional(7) === undefined) {
+      const scale = combinedFactor(left, scalings[1].scale, [1]);
+      return dequantize(context, sums, { axis: 1, scale, zeroPoint: [0] });
+    }
+    const scaleY = Array.from(node.constant(7, "the scale").data);
+    checkScales(scaleY);
+    const ends = endsOf(codeType(node.optional(8)));
+    const zero = Array.from(node.optionalConstant(8, "the zero point")?.data ?? [0]);
+    const factor = combinedFactor(left, scalings[1].scale, scaleY);
+    return requantizeBy(context, sums, factor, 1, zero, ends);
+  },
+});
+
+export const microsoftRules: readonly Rule[] = [
+  binary("QLinearAdd", "add"),
+  binary("QLinearMul", "mul"),
+  unary("QLinearSigmoid", (_node, context, x) => context.apply("sigmoid", [x])),
+  leakyRelu,
+  softmax,
+  averagePool,
+  globalAveragePool,
+  concat,
+  gemm,
+];
