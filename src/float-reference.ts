@@ -1,6 +1,6 @@
 import { Nn2fpgaError } from "./base/index.ts";
-import { evaluate, type Graph, valueId } from "./ir/index.ts";
-import { importModel, readModel } from "./onnx/index.ts";
+import { evaluate, valueId } from "./ir/index.ts";
+import { importModel, isForeignOperator, readModel } from "./onnx/index.ts";
 import { ops } from "./ops/index.ts";
 import { openOnnxRuntime } from "./tools/index.ts";
 import type { FloatReference } from "./verify/index.ts";
@@ -19,16 +19,23 @@ export async function openFloatReference(
     const session = await openOnnxRuntime(modelPath, intermediates);
     return { name: "onnxruntime", run: (inputs, wanted) => session.run(inputs, wanted) };
   } catch (error) {
-    const isMissing =
-      error instanceof Nn2fpgaError && error.problems[0]?.code === "N2F_TOOL_MISSING";
-    if (!isMissing) throw error;
-    return ownReference(importModel(readModel(modelPath)));
+    const code = error instanceof Nn2fpgaError ? error.problems[0]?.code : undefined;
+    // ONNX Runtime knows nothing of QONNX; what it does know, it must be able to run.
+    const model = code === undefined ? undefined : readModel(modelPath);
+    const isForeign = model?.graph.nodes.some(({ domain, opType }) =>
+      isForeignOperator(domain, opType),
+    );
+    if (code === "N2F_TOOL_MISSING") return ownReference(modelPath, "is not installed");
+    if (code === "N2F_REFERENCE_FAILED" && isForeign)
+      return ownReference(modelPath, "does not know the model's operators");
+    throw error;
   }
 }
 
-function ownReference(graph: Graph): FloatReference {
+function ownReference(modelPath: string, why: string): FloatReference {
+  const graph = importModel(readModel(modelPath));
   return {
-    name: "nn2fpga's own float evaluation (onnxruntime-node is not installed)",
+    name: `nn2fpga's own float evaluation (onnxruntime-node ${why})`,
     run: async (inputs, wanted) => {
       const known = new Map([...inputs].map(([name, tensor]) => [valueId(name), tensor]));
       const values = evaluate(graph, ops, known);

@@ -302,3 +302,10 @@ export const qonnxRules: readonly Rule[] = [
   ...everywhere("MultiThreshold", importMultiThreshold),
   ...everywhere("XnorPopcountMatMul", importXnorPopcount),
 ];
+
+const foreign: ReadonlySet<string> = new Set(qonnxRules.map(({ domain, op }) => `${domain}:${op}`));
+
+/** Whether an operator is one of these, which ONNX Runtime does not know. */
+export function isForeignOperator(domain: string, op: string): boolean {
+  return foreign.has(`${domain}:${op}`);
+}
