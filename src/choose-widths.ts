@@ -4,6 +4,7 @@ import type { CompileConfig } from "./config/index.ts";
 import { emitEmulator } from "./emit/emulator/index.ts";
 import { type Graph, getValue, type ValueId, workOf } from "./ir/index.ts";
 import { ops } from "./ops/index.ts";
+import { runPasses } from "./passes/index.ts";
 import { portsOf } from "./ports-of.ts";
 import { correctBiases, equalize } from "./post-training.ts";
 import {
@@ -26,6 +27,7 @@ import {
   type QuantizedGraph,
   type QuantizeOptions,
   quantizeGraph,
+  quantizeToInt8,
   type Statistics,
 } from "./quantize/index.ts";
 import { instantiateEmulator, packSamples } from "./runtime/index.ts";
@@ -111,6 +113,13 @@ export function chooseWidths(
     return { ...wider, warnings: [warning] };
   }
   return { ...asked, warnings: [`${told}, and no more bits (up to 24) bring it to 99 %`] };
+}
+
+/** The network with its products in 8 bits, scales brought together. */
+export function toInt8(network: FloatNetwork): FloatNetwork {
+  const { graph, statistics, data } = network;
+  const quantized = runPasses(quantizeToInt8(graph, ops, statistics), ops);
+  return { ...network, graph: quantized, statistics: calibrate(quantized, ops, data) };
 }
 
 /** Widths up to which the steps of post-training quantization are tried. */

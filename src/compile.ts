@@ -12,7 +12,7 @@ import {
   writeBundle,
 } from "./artifact/index.ts";
 import { fail } from "./base/index.ts";
-import { chooseWidths, type PrecisionReport } from "./choose-widths.ts";
+import { chooseWidths, type PrecisionReport, toInt8 } from "./choose-widths.ts";
 import type { CompileConfig } from "./config/index.ts";
 import type { Design, LayerPlan } from "./design/index.ts";
 import { emitSimulation } from "./emit/sim/index.ts";
@@ -143,7 +143,8 @@ export function planModel(modelPath: string, options: CompileOptions): Plan {
   const calibrated = calibrationCount(graph, data);
   const statistics = calibrate(graph, ops, data);
   const expected = floatOutputs(graph, data);
-  const chosen = chooseWidths({ name, graph, statistics, data, expected }, config, onProgress);
+  const network = { name, graph, statistics, data, expected };
+  const chosen = chooseWidths(config.isInt8 ? toInt8(network) : network, config, onProgress);
   onProgress("scheduling");
   const before = { ...chosen, graph: chosen.quantized.graph };
   const planned = planHardware(before, `${name}_top`, config.schedule, onProgress);

@@ -35,7 +35,7 @@ export function addPlanOptions(command: Command): Command {
     .option("--config <file>", "YAML file in the manner of hls4ml (schema/config.schema.json)")
     .option(
       "--precision <p>",
-      "of weights, biases and results: fixed<W,I>, ap_fixed<W,I,RND,SAT>, a width in bits with calibrated points, or auto",
+      "of weights, biases and results: fixed<W,I>, ap_fixed<W,I,RND,SAT>, a width in bits with calibrated points, int8, or auto",
     )
     .option(
       "--target-sqnr <db>",

@@ -24,6 +24,8 @@ export interface CompileConfig {
   readonly mayChooseMethod: boolean;
   /** For few bits: equalise channels and correct biases where that lowers the error. */
   readonly improve: boolean;
+  /** Products in 8 bits with scales and zero points, as ONNX Runtime's static quantization has them. */
+  readonly isInt8: boolean;
   /** Widths are searched for, layer by layer, so that the network comes this close to the float one. */
   readonly target?: PrecisionTarget;
 }
@@ -114,16 +116,22 @@ export function loadConfig(path: string | undefined, flags: ConfigFlags): Compil
   const layers = Object.entries(file.LayerName ?? {});
   const wanted = flags.precision ?? written.default;
   const isAuto = wanted === "auto";
-  const asked = isAuto
-    ? undefined
-    : read(wanted, flags.precision === undefined ? "Model.Precision" : "--precision");
+  const isInt8 = wanted === "int8";
+  const asked =
+    isAuto || isInt8
+      ? undefined
+      : read(wanted, flags.precision === undefined ? "Model.Precision" : "--precision");
   const target = readTarget(isAuto, flags, model);
   return {
     ...(target && { target }),
     mayChooseMethod:
       flags.calibrationMethod === undefined && model.Calibration?.Method === undefined,
     improve: (flags.improve ?? true) && (model.Calibration?.Improve ?? true),
-    mayWiden: asked === undefined && layers.every(([, { Precision }]) => Precision === undefined),
+    isInt8,
+    mayWiden:
+      asked === undefined &&
+      !isInt8 &&
+      layers.every(([, { Precision }]) => Precision === undefined),
     quantize: {
       default: asked ?? defaultQuantizeOptions.default,
       ...(input && { input }),
