@@ -20,12 +20,19 @@ import { emitVerilog } from "./emit/verilog/index.ts";
 import {
   evaluate,
   type Graph,
+  getValue,
   printGraph,
   type RemainingTranspose,
   remainingTransposes,
   workOf,
 } from "./ir/index.ts";
-import { decodeModel, importModel, splitModel } from "./onnx/index.ts";
+import {
+  declareInput,
+  decodeModel,
+  importModel,
+  type OnnxModel,
+  splitModel,
+} from "./onnx/index.ts";
 import { ops } from "./ops/index.ts";
 import { type Pass, runPasses } from "./passes/index.ts";
 import { defaultTarget, planHardware } from "./plan-design.ts";
@@ -136,6 +143,7 @@ export function planModel(modelPath: string, options: CompileOptions): Plan {
   const model = decodeModel(halves.front, modelPath);
   const name = moduleName(options.name ?? basename(modelPath, extname(modelPath)), modelPath);
   const imported = importModel(model);
+  const rest = "rest" in halves ? restOf(halves.rest, model, imported) : undefined;
   onProgress("simplifying the graph");
   const graph = runPasses(imported, ops, options.afterPass && { after: options.afterPass });
   onProgress("calibrating");
@@ -188,7 +196,7 @@ export function planModel(modelPath: string, options: CompileOptions): Plan {
     outputs,
     emulator: planned.emulator,
     model: halves.front,
-    ...("rest" in halves && { rest: halves.rest }),
+    ...(rest !== undefined && { rest }),
     hasExternalData: model.hasExternalData === true,
     ...(chosen.picture !== undefined && { precisionPicture: chosen.picture }),
     summary,
@@ -304,6 +312,14 @@ function streamSummary(
       layers: design.layers,
     },
   };
+}
+
+/** The other half of a split model, told what comes in: the first axis is the batch where the model's inputs have one. */
+function restOf(rest: Uint8Array, model: OnnxModel, front: Graph): Uint8Array {
+  const [{ name, value }] = front.outputs;
+  const { shape } = getValue(front, value);
+  const hasBatch = model.graph.inputs.some((input) => typeof input.shape?.[0] === "string");
+  return declareInput(rest, name, hasBatch && shape[0] === 1 ? ["N", ...shape.slice(1)] : shape);
 }
 
 /** What the float graph gives for as many samples as its budget allows: outputs of one inference a row. */

@@ -116,3 +116,20 @@ function upstream(graph: onnx.IGraphProto, wanted: Set<string>, stop?: string): 
   }
   return (graph.node ?? []).filter((node) => needed.has(node));
 }
+
+/** The rest of a split model with the type of its input written down: runtimes want to know it. */
+export function declareInput(
+  rest: Uint8Array,
+  name: string,
+  shape: readonly (number | string)[],
+): Uint8Array {
+  const proto = ModelProto.decode(rest);
+  const graph = proto.graph as onnx.IGraphProto;
+  const dim = shape.map((extent) =>
+    typeof extent === "string" ? { dimParam: extent } : { dimValue: extent },
+  );
+  const known = graph.input?.find((input) => input.name === name);
+  const elemType = known?.type?.tensorType?.elemType ?? 1;
+  const input = [{ name, type: { tensorType: { elemType, shape: { dim } } } }];
+  return ModelProto.encode({ ...proto, graph: { ...graph, input } }).finish();
+}

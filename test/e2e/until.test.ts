@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import { expect, it } from "vitest";
 import { readBundle } from "../../src/artifact/index.ts";
+import { readModel } from "../../src/onnx/index.ts";
 import { openDevice, predict } from "../../src/runtime/index.ts";
 import { makeTensor, type Tensor } from "../../src/tensor/index.ts";
 import { openOnnxRuntime } from "../../src/tools/index.ts";
@@ -33,6 +34,8 @@ it.skipIf(!hasRuntime)("splits a model whose halves together say what the whole 
   });
   await kernel.close();
   await device.close();
+  const [between] = readModel(join(folder, "source/rest.onnx")).graph.inputs;
+  expect(between).toEqual({ name: "dense_3/Relu:0", elementType: "float32", shape: ["N", 32] });
   const rest = await openOnnxRuntime(join(folder, "source/rest.onnx"), []);
   const whole = await openOnnxRuntime(`${example}/model.onnx`, []);
   const feeds = (name: string, tensor: Tensor) => new Map([[name, tensor]]);
