@@ -57,6 +57,8 @@ export interface Lowered {
 const wideWindowBits = 8192;
 /** Bits above which a buffer goes to block RAM. */
 const lutRamBits = 8192;
+/** Pixels of a row up to which its buffer is LUT RAM. */
+const lutRamWords = 128;
 
 /** A stream whose elements are a value's codes; or, for the result of an engine, the codes without their twos. */
 interface Source {
@@ -466,7 +468,8 @@ class Lowering {
       X_W: format.width,
       PAD: padding,
       COLS: 1,
-      STYLE: W * C * format.width > lutRamBits / 4 ? 1 : 0,
+      // A row buffer is wide and short: LUT RAM has 32 words, block RAM 512 at least.
+      STYLE: W > lutRamWords ? 1 : 0,
     };
     const canLine = windowLine.constraint?.(line) === undefined;
     const wantsLine = isWhole ?? size * format.width <= wideWindowBits;

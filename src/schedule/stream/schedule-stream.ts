@@ -10,7 +10,7 @@ import { dataflowOf } from "./dataflow.ts";
 import { sizeFifos } from "./depths.ts";
 import type { EngineLayer } from "./engine-layer.ts";
 import type { LayerFolding } from "./folding.ts";
-import { lowerGraph } from "./lower.ts";
+import { type Lowered, lowerGraph } from "./lower.ts";
 import { type Folding, fits, solveFolding } from "./solve.ts";
 import { type Budget, budgetKinds, type Target } from "./target.ts";
 import { planUnits, type Unit } from "./units.ts";
@@ -27,10 +27,17 @@ export interface StreamOptions {
   readonly onProgress?: (step: string) => void;
 }
 
-/** FIFOs of so many bits go to block RAM. */
-const blockRamBits = 16_384;
+/** LUTs that one block RAM is worth, about their ratio on the devices. */
+const lutsPerBlockRam = 500;
+
+/** Whether a FIFO is cheaper in block RAM. */
+function wantsBlockRam(widthBits: number, depth: number): boolean {
+  const luts = widthBits * Math.ceil(depth / 32) * 0.58;
+  return luts > lutsPerBlockRam * Math.ceil(widthBits / 36) * Math.max(1, depth / 1024);
+}
+
 /** Attempts to find a folding whose measured interval is the wanted one, and whose whole fits the budget. */
-const attempts = 4;
+const attempts = 6;
 
 /**
  * Plans the streaming architecture for a quantized graph: folds each layer, joins the engines by FIFOs, and
@@ -67,7 +74,13 @@ export function scheduleStream(
     if (wanted !== undefined && leastInterval > wanted)
       return refuseRate(wanted, leastInterval, graph, clockMhz);
     onProgress("joining the engines");
-    const design = build(graph, ops, top, units, folding, maxLevels, options);
+    const draft = lower(graph, ops, units, folding, maxLevels);
+    const shallow = networkCost(model, draft.network);
+    if (!fits(shallow, target.budget) && attempt < attempts) {
+      budget = without(target.budget, shallow, folding.total);
+      continue;
+    }
+    const design = build(graph, top, draft, folding, maxLevels, options);
     const total = networkCost(model, design);
     const isFitting = fits(total, target.budget);
     const isFast = wanted === undefined || design.intervalCycles <= wanted;
@@ -92,30 +105,42 @@ function without(budget: Budget, total: Resources, engines: Resources): Budget {
   return Object.fromEntries(left) as Budget;
 }
 
-function build(
+function lower(
   graph: Graph,
   ops: Registry,
-  top: string,
   units: ReturnType<typeof planUnits>,
   folding: Folding,
   maxLevels: number,
-  options: StreamOptions,
-): StreamDesign {
-  const { clockMhz, target, onProgress = () => {} } = options;
+): Lowered {
   const point = (layer: EngineLayer) => {
     const chosen = folding.points.get(layer);
     if (chosen === undefined) throw new Error(`${layer.id} was not folded`);
     return chosen;
   };
+  return lowerGraph(graph, ops, units, {
+    interval: Math.max(1, folding.interval),
+    maxLevels,
+    point,
+  });
+}
+
+function build(
+  graph: Graph,
+  top: string,
+  { network, input, output }: Lowered,
+  folding: Folding,
+  maxLevels: number,
+  options: StreamOptions,
+): StreamDesign {
+  const { clockMhz, target, onProgress = () => {} } = options;
   const interval = Math.max(1, folding.interval);
-  const { network, input, output } = lowerGraph(graph, ops, units, { interval, maxLevels, point });
   onProgress("sizing the FIFOs");
   const flow = dataflowOf(network);
   const widths = network.edges.map(({ lanes, widthBits }) => lanes * widthBits);
   const sized = sizeFifos(flow, widths, interval, 4 * interval + 20_000);
   const edges = network.edges.map((edge, at) => {
     const depth = sized.depths[at];
-    return { ...edge, depth, isBlockRam: depth * widths[at] > blockRamBits };
+    return { ...edge, depth, isBlockRam: wantsBlockRam(widths[at], depth) };
   });
   const plans = [...folding.points].map(
     ([layer, { pe, simd, cycles, cost, isParallel }]): LayerPlan => ({
