@@ -76,6 +76,7 @@ export function printSummary(output: Output, summary: CompileSummary, folder: st
       `${row.codes[0]} .. ${row.codes[1]}`,
     ]),
   );
+  if (summary.stream !== undefined) printFolding(output, summary);
   output.line();
   output.pairs([
     ["latency", `${latencyCycles} cycles, ${short(latencyNs)} ns`],
@@ -104,6 +105,52 @@ export function printSummary(output: Output, summary: CompileSummary, folder: st
     ["bundle", folder],
   ]);
   if (summary.search !== undefined) printSearch(output, summary.search);
+}
+
+/** How each layer of a stream is folded, and which of them sets the pace. */
+function printFolding(
+  output: Output,
+  { stream, intervalCycles }: Pick<CompileSummary, "stream" | "intervalCycles">,
+): void {
+  const layers = stream?.layers ?? [];
+  const whole = (x: number) => String(Math.round(x * 10) / 10);
+  output.line();
+  output.table(
+    [
+      { title: "layer" },
+      ...["PE", "SIMD", "cycles", "DSP", "LUT", "BRAM36", "busy"].map((title) => ({
+        title,
+        isNumber: true,
+      })),
+    ],
+    layers.map(({ origin, pe, simd, cycles, products, multipliers, resources }) => [
+      origin.node,
+      String(pe),
+      String(simd),
+      String(cycles),
+      whole(resources.dsp),
+      String(Math.round(resources.lut)),
+      whole(resources.bram36),
+      percent(products / (multipliers * intervalCycles)),
+    ]),
+  );
+  const products = layers.reduce((sum, layer) => sum + layer.products, 0);
+  const multipliers = layers.reduce((sum, layer) => sum + layer.multipliers, 0);
+  const slowest = layers.reduce((top, { cycles }) => Math.max(top, cycles), 0);
+  const limiting = layers
+    .filter(({ cycles }) => cycles === slowest)
+    .map(({ origin }) => origin.node)
+    .slice(0, 3)
+    .join(", ");
+  if (multipliers === 0) return;
+  const pace =
+    slowest >= 0.97 * intervalCycles
+      ? `the pace is set by ${limiting}: ${slowest} of ${intervalCycles} cycles`
+      : `the pace of ${intervalCycles} cycles is set by what is not folded (windows take a pixel in a cycle); the slowest layer, ${limiting}, takes ${slowest}`;
+  output.line();
+  output.line(
+    `  ${multipliers} multipliers, busy in ${percent(products / (multipliers * intervalCycles))} of the cycles; ${pace}`,
+  );
 }
 
 /** What `--precision auto` chose, and what it saves. */

@@ -68,6 +68,17 @@ const icarusLimit = 24;
 /** Look-up tables times cycles that it is given: some ten seconds. */
 const icarusBudget = 30_000_000;
 
+/** Look-up tables and registers times cycles that the first simulator is given: about a minute. */
+const rtlBudget = 40_000_000_000;
+/** Vectors that it is given of a design of any size. */
+const rtlLeast = 16;
+
+/** How many vectors the first simulator does of a large design in its time. */
+function rtlVectors({ resources, predicted }: Manifest["kernel"]): number {
+  const perVector = (resources.lut + resources.ff) * predicted.intervalCycles;
+  return Math.max(rtlLeast, Math.floor(rtlBudget / Math.max(1, perVector)));
+}
+
 /** How many vectors the second simulator can do of a design in its time; 0 for a very large one. */
 export function icarusVectors({ resources, predicted }: Manifest["kernel"]): number {
   // Each vector runs twice, and twice the latency passes before the first comes out.
@@ -101,8 +112,9 @@ export async function verifyBundle(input: VerifyInput): Promise<VerifyReport> {
     "skipped" in backend
       ? undefined
       : compareSimulation(backend.kernel, bundle, vectors, answers, count, seed);
-  onProgress(`RTL: ${vectors.count} vectors with random stalls`);
-  const rtl = await simulate(input.rtl, vectors.count);
+  const rtlCount = Math.min(rtlVectors(kernel), vectors.count);
+  onProgress(`RTL: ${rtlCount} vectors with random stalls`);
+  const rtl = await simulate(input.rtl, rtlCount);
   onProgress("second simulator");
   const icarus = await simulate(input.icarus, Math.min(icarusVectors(kernel), vectors.count));
 

@@ -156,6 +156,8 @@ async function includeFolder(verilator: string): Promise<string> {
 
 /** Below this a second unit costs more, by the headers, than its optimization would. */
 const smallBytes = 200_000;
+/** Code that runs often is compiled in two halves at the same time above this. */
+const largeBytes = 2_000_000;
 
 interface Unit {
   readonly name: string;
@@ -170,11 +172,16 @@ function writeUnits(model: string): Unit[] {
   const size = parts.reduce((sum, name) => sum + statSync(join(model, name)).size, 0);
   const isSlow = (name: string) =>
     size > smallBytes && (name.includes("Slow") || name.includes("__Syms"));
-  const fast = ["extends.h", ...parts.filter((name) => !isSlow(name)), "../main.cpp"];
+  const hot = parts.filter((name) => !isSlow(name));
+  const isLarge = size > largeBytes && hot.length > 3;
+  const first = isLarge ? firstHalf(model, hot) : hot.length;
+  const fast = ["extends.h", ...hot.slice(0, first), "../main.cpp"];
+  const more = isLarge ? ["extends.h", ...hot.slice(first)] : [];
   const slow = parts.filter(isSlow);
   writeFileSync(join(model, "extends.h"), signExtension);
   return [
     { name: "fast", flags: fastFlags, members: fast },
+    { name: "more", flags: fastFlags, members: more },
     { name: "slow", flags: slowFlags, members: slow },
   ].flatMap(({ name, flags, members }) => {
     if (members.length === 0) return [];
@@ -182,6 +189,15 @@ function writeUnits(model: string): Unit[] {
     writeFileSync(join(model, `${name}.cxx`), text);
     return [{ name, flags }];
   });
+}
+
+/** How many of some files are about half of their bytes. */
+function firstHalf(model: string, names: readonly string[]): number {
+  const sizes = names.map((name) => statSync(join(model, name)).size);
+  const half = sizes.reduce((sum, size) => sum + size, 0) / 2;
+  let [count, sum] = [0, 0];
+  while (sum < half) sum += sizes[count++];
+  return Math.min(count, names.length - 1);
 }
 
 /** Verilator's own run-time library, compiled once for all models. */
