@@ -1,0 +1,96 @@
+import { describe, expect, it } from "vitest";
+import { packetBytes, readBundle } from "../../src/artifact/index.ts";
+import { type ConfigFlags, compile, loadConfig, openDevice } from "../../src/index.ts";
+import { createRtlDevice } from "../../src/runtime/index.ts";
+import { makeVectors, measureTiming } from "../../src/verify/index.ts";
+import { tools } from "../support/hw.ts";
+import { sharedPath } from "../support/shared.ts";
+import { temporaryFolder } from "../support/temporary.ts";
+
+interface Streamed {
+  /** Below `shared`. */
+  readonly model: string;
+  readonly flags?: ConfigFlags;
+  /** Cycles from inference to inference, at most. */
+  readonly interval?: number;
+  readonly dsp?: number;
+  /** Share of the multipliers that work, at least. */
+  readonly busy?: number;
+}
+
+const bits = { precision: "8" };
+const networks: Readonly<Record<string, Streamed>> = {
+  "w3, as it was quantized": { model: "workloads/w3_qonnx.onnx", interval: 300 },
+  "w4, as it was quantized": { model: "workloads/w4_qonnx.onnx", interval: 6000, dsp: 1248 },
+  "ResNet-8 for CIFAR-10": {
+    model: "corpus/models/resnet8-cifar10-w8a8-qonnx/model.onnx",
+    interval: 6000,
+    dsp: 1248,
+    busy: 0.85,
+  },
+  "MNIST of CNTK": { model: "corpus/models/mnist-cntk-8/model.onnx", flags: bits },
+  "keyword spotting, depthwise": {
+    model: "corpus/models/mlperf-kws-dscnn/model.onnx",
+    flags: bits,
+  },
+  "jet tagging in one dimension": {
+    model: "corpus/models/hls4ml-jet-conv1d/model.onnx",
+    flags: bits,
+  },
+  "anomaly detection": { model: "corpus/models/mlperf-ad-autoencoder/model.onnx", flags: bits },
+};
+
+const vectors = 16;
+const isReady = sharedPath("corpus") !== undefined && tools.verilator;
+if (!isReady) console.warn("../shared or verilator is not there: streamed models are SKIPPED");
+
+describe.skipIf(!isReady)("networks as streams, under Verilator with random stalls", () => {
+  const folder = temporaryFolder();
+
+  it.each(Object.entries(networks))(
+    "%s: every bit, and every cycle as predicted",
+    async (name, { model, flags = {}, interval, dsp, busy }) => {
+      const place = `${folder}/${name.replace(/\W+/g, "_")}.n2f`;
+      const summary = compile(sharedPath(model) as string, place, {
+        config: loadConfig(undefined, { architecture: "stream", ...flags }),
+        calibration: [],
+      });
+      const bundle = readBundle(place);
+      const { inputs, outputs, kernel } = bundle.manifest;
+      const golden = bundle.read("golden/inputs.bin").subarray(0, packetBytes(inputs));
+      const { packets, count } = makeVectors(inputs, golden, new Uint8Array(), vectors, 1);
+      // The last ones are random codes of the whole of each format.
+      const chosen = packets.subarray((count - vectors) * packetBytes(inputs));
+      const emulatorDevice = openDevice("emulator");
+      const emulator = await emulatorDevice.load(bundle);
+      const expected = await emulator.run(chosen, vectors);
+      const rtl = await createRtlDevice({}).load(bundle);
+      try {
+        const free = { stallInPercent: 0, stallOutPercent: 0, seed: 1 };
+        const straight = await rtl.simulate(chosen, vectors, free);
+        expect(measureTiming(straight)).toEqual(kernel.predicted);
+        const stalling = { stallInPercent: 30, stallOutPercent: 30, seed: 2 };
+        const stalled = await rtl.simulate(chosen, vectors, stalling);
+        for (const { outputs: answers, violations } of [straight, stalled]) {
+          expect(violations).toEqual([]);
+          expect(answers.length).toBe(vectors * packetBytes(outputs));
+          expect(Buffer.compare(answers, expected)).toBe(0);
+        }
+      } finally {
+        await rtl.close();
+        await emulator.close();
+        await emulatorDevice.close();
+      }
+      if (interval !== undefined)
+        expect(kernel.predicted.intervalCycles).toBeLessThanOrEqual(interval);
+      if (dsp !== undefined) expect(kernel.resources.dsp).toBeLessThanOrEqual(dsp);
+      if (busy !== undefined) {
+        const layers = summary.stream?.layers ?? [];
+        const products = layers.reduce((sum, layer) => sum + layer.products, 0);
+        const multipliers = layers.reduce((sum, layer) => sum + layer.multipliers, 0);
+        expect(products / multipliers / kernel.predicted.intervalCycles).toBeGreaterThan(busy);
+      }
+    },
+    900_000,
+  );
+});
