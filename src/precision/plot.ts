@@ -31,7 +31,7 @@ export function plotLayers(title: string, bars: readonly LayerBar[]): string {
     const y = 90 + i * rowHeight;
     const length = (value: number, most: number) => ((value / most) * barWidth).toFixed(1);
     return [
-      text(labelWidth - 12, y + 11, bar.node, { anchor: "end" }),
+      text(labelWidth - 12, y + 11, shorten(bar.node), { anchor: "end" }),
       text(labelWidth - 12, y + 25, `${bar.widths} bits`, {
         anchor: "end",
         size: 10,
@@ -104,4 +104,10 @@ function compact(value: number): string {
     unit++;
   }
   return `${Number(rest.toPrecision(3))}${units[unit]}`;
+}
+
+/** A name that fits beside the bars: its ends, which tell nodes apart. */
+function shorten(name: string): string {
+  const most = 32;
+  return name.length <= most ? name : `${name.slice(0, most / 2 - 1)}…${name.slice(-most / 2)}`;
 }
