@@ -21,9 +21,15 @@ interface Streamed {
 const bits = { precision: "8" };
 const networks: Readonly<Record<string, Streamed>> = {
   "w3, as it was quantized": { model: "workloads/w3_qonnx.onnx", interval: 300 },
-  "w4, as it was quantized": { model: "workloads/w4_qonnx.onnx", interval: 6000, dsp: 1248 },
+  "w4, as it was quantized": {
+    model: "workloads/w4_qonnx.onnx",
+    flags: { target: "zcu104", targetFps: 38_400 },
+    interval: 6000,
+    dsp: 1248,
+  },
   "ResNet-8 for CIFAR-10": {
     model: "corpus/models/resnet8-cifar10-w8a8-qonnx/model.onnx",
+    flags: { target: "zcu104", targetFps: 38_400 },
     interval: 6000,
     dsp: 1248,
     busy: 0.85,
