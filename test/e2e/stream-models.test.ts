@@ -51,11 +51,10 @@ const isReady = sharedPath("corpus") !== undefined && tools.verilator;
 if (!isReady) console.warn("../shared or verilator is not there: streamed models are SKIPPED");
 
 describe.skipIf(!isReady)("networks as streams, under Verilator with random stalls", () => {
-  const folder = temporaryFolder();
-
   it.each(Object.entries(networks))(
     "%s: every bit, and every cycle as predicted",
     async (name, { model, flags = {}, interval, dsp, busy }) => {
+      const folder = temporaryFolder();
       const place = `${folder}/${name.replace(/\W+/g, "_")}.n2f`;
       const summary = compile(sharedPath(model) as string, place, {
         config: loadConfig(undefined, { architecture: "stream", ...flags }),
