@@ -87,11 +87,11 @@ test.for([haproxy, nginx])(
     const front = { http: await freePort(), grpc: await freePort() };
     const command = balancer.command(readFileSync(balancer.file, "utf8"), front);
     const proxy = start(balancer.name, command);
-    await until(async () => (await httpStatus(`127.0.0.1:${front.http}`)) === 200, 20);
+    await until(async () => (await httpStatus(`127.0.0.1:${front.http}`)) === 200, 20, proxy.log);
 
     // All gRPC requests over one connection, as a client job has it.
     const load = new Load(`127.0.0.1:${front.grpc}`, `127.0.0.1:${front.http}`);
-    await until(async () => load.grpc >= 500 && load.http >= 100, 60);
+    await until(async () => load.grpc >= 500 && load.http >= 100, 60, load.text);
     const counts = await Promise.all(hosts.map(answered));
     for (const count of counts) expect(count).toBeGreaterThan(100);
 
@@ -130,6 +130,8 @@ class Load {
     const httpLoops = Array.from({ length: 3 }, () => this.#loop(() => this.#askHttp()));
     this.#loops = Promise.all([...grpcLoops, ...httpLoops]).then(() => {});
   }
+
+  readonly text = (): string => `${this.grpc} ${this.http} ${this.failures.slice(0, 3)}`;
 
   async stop(): Promise<number> {
     this.#isOver = true;

@@ -109,13 +109,13 @@ export class GrpcServer implements FrontEnd {
 
   /** Says GOAWAY, lets the open calls end, and then closes what is left. */
   async close(graceMs: number): Promise<void> {
-    this.#isClosing = true;
     const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()));
     for (const session of this.#sessions.keys()) {
       // First a notice, for calls that are on their way; then the end.
       if (!session.destroyed) session.goaway(0, 2 ** 31 - 1);
     }
     await delay(Math.min(graceMs, 50));
+    this.#isClosing = true;
     for (const session of this.#sessions.keys()) session.close();
     const timer = setTimeout(() => this.#destroySessions(), graceMs);
     await closed;
