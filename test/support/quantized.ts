@@ -9,6 +9,7 @@ import {
   defaultQuantizeOptions,
   feedOf,
   gatherStatistics,
+  type QuantizeOptions,
   quantizeGraph,
 } from "../../src/quantize/index.ts";
 import { instantiateEmulator, packSamples } from "../../src/runtime/index.ts";
@@ -22,14 +23,18 @@ export interface EmulatedOutput {
   readonly reals: readonly number[];
 }
 
-/** Runs a model's kernel in the emulator, at the default precision; calibrated on the same data. */
-export function emulateModel(model: OnnxModel, samples: Samples): EmulatedOutput[] {
+/** Runs a model's kernel in the emulator, calibrated on the same data. */
+export function emulateModel(
+  model: OnnxModel,
+  samples: Samples,
+  options: QuantizeOptions = defaultQuantizeOptions,
+): EmulatedOutput[] {
   const graph = runPasses(importModel(model), ops);
   const feeds = Array.from({ length: Math.min(samples.count, 4) }, (_, i) =>
     feedOf(graph, samples, i),
   );
   const statistics = gatherStatistics(graph, ops, feeds);
-  const quantized = quantizeGraph(graph, ops, statistics, defaultQuantizeOptions);
+  const quantized = quantizeGraph(graph, ops, statistics, options);
   const ports = portsOf(quantized);
   const module = emitEmulator(quantized.graph, ops, ports.inputs, ports.outputs);
   const packets = packSamples(samples, ports.inputs, samples.count);
