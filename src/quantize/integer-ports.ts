@@ -1,10 +1,9 @@
-import { type CodeScale, makeFormat, maxCode, minCode, type Precision } from "../fixed/index.ts";
+import { type CodeScale, makeFormat, type Precision } from "../fixed/index.ts";
 import {
   type Graph,
   getValue,
   type InputValue,
   type OpValue,
-  Ranges,
   usersOf,
   type ValueId,
 } from "../ir/index.ts";
@@ -62,12 +61,6 @@ function ruleOf(attrs: OpValue["attrs"], readers: readonly OpValue[]): HostRule 
     scale: { scale: div / mul, zeroPoint, ...(offset !== 0 && { offset }) },
     readers: readers.map(({ id }) => id),
   };
-}
-
-/** The codes that a host's rule gives. */
-export function hostRange({ format, overflow }: Precision): Ranges {
-  const max = maxCode(format);
-  return Ranges.all(overflow === "SAT_SYM" ? -max : minCode(format), max);
 }
 
 /** An output that is integers times a scale, perhaps moved: which integers, and how they are to be read. */

@@ -46,7 +46,7 @@ import {
   quantizeConstant,
   twosOfColumns,
 } from "./constants.ts";
-import { hostRange, hostRule, integerOutput } from "./integer-ports.ts";
+import { hostRule, integerOutput } from "./integer-ports.ts";
 import type { Statistics } from "./statistics.ts";
 import { type Section, sections } from "./steep.ts";
 
@@ -179,7 +179,8 @@ class Quantizer {
       this.#inputs.set(id, precision);
       if (scale !== undefined) this.#inputScales.set(id, scale);
       for (const reader of readers) this.#hostDone.add(reader);
-      const quant = { format: precision.format, ranges: hostRange(precision) };
+      // Every code of the format, for clients may send codes that no host's rule gives.
+      const quant = { format: precision.format, ranges: Ranges.ofFormat(precision.format) };
       this.#exact.set(id, this.#build.input(id, { shape, dtype: "int" }, quant));
       return;
     }
