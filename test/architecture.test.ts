@@ -37,6 +37,8 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   serve: ["base", "fixed", "tensor", "tools", "artifact", "runtime"],
   // Speaks the server's messages; without a network it is the server's core in this process.
   client: ["tools", "serve"],
+  // Puts load on servers: their messages, the client's, and what kernels answer in this process.
+  bench: ["base", "tensor", "tools", "artifact", "runtime", "serve", "client"],
   // Compares what kernels answer; their types are the runtime's.
   verify: ["base", "fixed", "tensor", "ir", "artifact", "runtime"],
 };

@@ -3,6 +3,7 @@
  * a test keeps the two in step.
  */
 export const problemCodes = [
+  "N2F_BENCH_SERVER",
   "N2F_BUNDLE_CORRUPT",
   "N2F_BUNDLE_SCHEMA",
   "N2F_COMPARE_MISMATCH",

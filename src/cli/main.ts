@@ -1,6 +1,7 @@
 import { Command, CommanderError } from "commander";
 import { Nn2fpgaError, renderProblem } from "../base/index.ts";
 import { packageVersion } from "../tools/index.ts";
+import { benchCommand } from "./bench-command.ts";
 import { compileCommand } from "./compile-command.ts";
 import { deployCommand } from "./deploy-command.ts";
 import { doctorCommand } from "./doctor-command.ts";
@@ -30,6 +31,7 @@ export async function main(args: readonly string[]): Promise<number> {
     predictCommand(),
     serveCommand(),
     deployCommand(),
+    benchCommand(),
     inspectCommand(),
     doctorCommand(),
   ]) {

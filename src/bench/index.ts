@@ -1,0 +1,10 @@
+export * from "./comparison.ts";
+export { anyRequest } from "./describe.ts";
+export * from "./facile.ts";
+export * from "./finding.ts";
+export type { LoadResult, Loop } from "./load.ts";
+export * from "./report.ts";
+export { type Protocol, prepareRequest, type RequestTensor } from "./request.ts";
+export * from "./scale-out.ts";
+export { type ServerProcess, startServerProcess } from "./server-process.ts";
+export { type Curve, sweep } from "./sweep.ts";
