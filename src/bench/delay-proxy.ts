@@ -57,10 +57,10 @@ export class DelayProxy {
 const maxBytesOnLine = 256 << 20;
 
 /**
- * Timers of an event loop fire up to a millisecond late, half of one on average. What is due within that
- * goes out at once, so that the mean delay is right.
+ * Timers of an event loop count whole milliseconds and fire most of one late. What is due within that goes
+ * out at once, so that the mean delay is right.
  */
-const slackMs = 0.6;
+const slackMs = 0.8;
 
 /** Carries one direction. A `null` on the line is the end of what the sender has to say. */
 function delayLine(from: Socket, to: Socket, delayMs: number): void {

@@ -64,10 +64,13 @@ export function startServerProcess(plan: ServerPlan): Promise<ServerProcess> {
       text += more;
       if (isUp || !text.endsWith("}\n")) return;
       isUp = true;
-      const { addresses, models } = JSON.parse(text) as {
-        addresses: Record<Protocol, string>;
-        models: { name: string; state: string; reason: string }[];
-      };
+      const { addresses, models } = JSON.parse(text) as Partial<ServerDocument>;
+      if (addresses === undefined || models === undefined) {
+        // A document of problems instead, and the same words on stderr.
+        child.once("close", () => refuse("does not start"));
+        child.kill("SIGTERM");
+        return;
+      }
       if (!models.some(({ state }) => state === "READY")) {
         words = models.map(({ name, reason }) => `${name}: ${reason}`).join("\n");
         refuse("has no model that is ready");
@@ -87,6 +90,16 @@ export function startServerProcess(plan: ServerPlan): Promise<ServerProcess> {
       });
     });
   });
+}
+
+/** What `nn2fpga serve --json` says when it is up. */
+interface ServerDocument {
+  readonly addresses: Readonly<Record<Protocol, string>>;
+  readonly models: readonly {
+    readonly name: string;
+    readonly state: string;
+    readonly reason: string;
+  }[];
 }
 
 /** Of `utime` and `stime`; Linux counts them for programs in hundredths of a second. @see man 5 proc */

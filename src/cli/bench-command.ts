@@ -102,11 +102,16 @@ async function run(repository: string | undefined, flags: Flags): Promise<void> 
   checkFlags(repository, flags);
   const output = new Output(flags.json === true);
   const load = loadavg()[0];
+  const before = processorTimes();
   const { document, content } = await outcomeOf(repository, flags, output);
   output.done();
   const facts: ReportContent["facts"] = [
     ["machine", `${cpus().length} x ${cpus()[0]?.model.trim() || "unknown processor"}`],
     ["load before", `${load.toFixed(2)} (average of a minute; 0 on an idle machine)`],
+    [
+      "busy meanwhile",
+      `${busyShare(before, processorTimes())} of all cores, whatever runs on them`,
+    ],
     ["Node", process.version],
     ["protocol", flags.protocol],
     ["each point", `${flags.seconds} s after ${flags.warmup} s and four round trips`],
@@ -123,6 +128,24 @@ async function run(repository: string | undefined, flags: Flags): Promise<void> 
   });
   await print(output, page);
   if (flags.report !== undefined) output.line(`\nreport: ${flags.report}`);
+}
+
+/** Of all cores since the start of the machine. */
+function processorTimes(): { readonly busyMs: number; readonly idleMs: number } {
+  const times = cpus().map(({ times: each }) => each);
+  const sum = (of: (each: (typeof times)[number]) => number) =>
+    times.reduce((total, each) => total + of(each), 0);
+  return {
+    busyMs: sum(({ user, nice, sys, irq }) => user + nice + sys + irq),
+    idleMs: sum((t) => t.idle),
+  };
+}
+
+type Times = ReturnType<typeof processorTimes>;
+
+function busyShare(before: Times, after: Times): string {
+  const busy = after.busyMs - before.busyMs;
+  return `${((100 * busy) / (busy + after.idleMs - before.idleMs)).toFixed(0)} %`;
 }
 
 function checkFlags(repository: string | undefined, flags: Flags): void {
