@@ -73,10 +73,10 @@ export function lineChart({ title, xLabel, yLabel, series, ...more }: Chart): st
       .filter((mark) => inRange(mark.x))
       .flatMap(({ x: value, label, series: at }) => [
         line(px(value), plot.top, px(value), bottom, "level", colors[at % colors.length]),
-        // Where there is no room to the right, the words stand to the left.
+        // One above the other; where there is no room to the right, to the left.
         px(value) + 6.2 * label.length > right
-          ? text(px(value) - 5, bottom - 8, label, "tick", "end")
-          : text(px(value) + 5, bottom - 8, label, "tick"),
+          ? text(px(value) - 5, bottom - 8 - 14 * at, label, "tick", "end")
+          : text(px(value) + 5, bottom - 8 - 14 * at, label, "tick"),
       ]),
     ...lines,
     text(plot.left + innerWidth / 2, height - 10, xLabel, "label", "middle"),
