@@ -1,4 +1,4 @@
-import { Random } from "../base/index.ts";
+import { fail, Random } from "../base/index.ts";
 import { type Graph, inputsOf, type ValueId } from "../ir/index.ts";
 import {
   makeTensor,
@@ -12,6 +12,8 @@ import {
 /** Inferences of generated data, where the user gives none; and numbers of them all, at most. */
 const mostGenerated = 1024;
 const mostNumbers = 2 ** 24;
+/** Numbers of one inference, at most: beyond pictures of 8192 by 4096 pixels. */
+const mostInputs = 2 ** 25;
 const generatedSeed = 2026;
 
 /** Real inputs of a network, and where they come from in a user's words. */
@@ -24,10 +26,17 @@ export interface CalibrationData {
  * The user's data, or seeded standard-normal numbers where there are none. Several files are taken one
  * after the other.
  *
- * @throws N2F_FILE_READ, N2F_DATA_FORMAT, N2F_DATA_SHAPE
+ * @throws N2F_DESIGN_SIZE for inputs that are too large, N2F_FILE_READ, N2F_DATA_FORMAT, N2F_DATA_SHAPE
  */
 export function loadCalibrationData(graph: Graph, files: readonly string[]): CalibrationData {
   const slots = inputsOf(graph).map(({ id, shape }) => ({ name: id as string, shape }));
+  const perInference = slots.reduce((sum, { shape }) => sum + sizeOf(shape), 0);
+  if (perInference > mostInputs) {
+    fail("N2F_DESIGN_SIZE", `one inference takes ${perInference} numbers`, {
+      at: slots.map(({ name }) => name).join(", "),
+      hint: `A design takes up to ${mostInputs}; check the shapes of the inputs, and give parts of the data one after the other.`,
+    });
+  }
   if (files.length > 0) {
     const parts = files.map((file) => matchSamples(readArrays(file), slots, file));
     const count = parts.reduce((sum, part) => sum + part.count, 0);
@@ -44,7 +53,6 @@ export function loadCalibrationData(graph: Graph, files: readonly string[]): Cal
     return { samples: { count, data: new Map(data) }, source: files.join(", ") };
   }
   const random = new Random(generatedSeed);
-  const perInference = slots.reduce((sum, { shape }) => sum + sizeOf(shape), 0);
   const fitting = Math.floor(mostNumbers / Math.max(1, perInference));
   const generatedCount = Math.max(1, Math.min(mostGenerated, fitting));
   const data = slots.map(({ name, shape }): [string, Float64Array] => {

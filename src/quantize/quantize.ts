@@ -243,8 +243,18 @@ class Quantizer {
           format.frac > finest ? { ...precision, format: coarser(format, finest) } : precision,
         );
       });
-      return this.#apply(op, op.alignPoints ? this.#align(narrowed) : narrowed, value);
+      const fitting = op.alignPoints ? this.#align(narrowed) : this.#biasAgain(value, narrowed);
+      return this.#apply(op, fitting, value);
     }
+  }
+
+  /** A product's arguments with the bias brought to the point that their products have by now. */
+  #biasAgain(value: OpValue, args: readonly ValueId[]): readonly ValueId[] {
+    const bias = isProduct(value.op) ? value.args[2] : undefined;
+    const constant = bias === undefined ? undefined : getValue(this.#graph, bias);
+    if (constant?.kind !== "const") return args;
+    const point = this.#format(args[0]).frac + this.#format(args[1]).frac;
+    return args.with(2, this.#addend(value, constant, point));
   }
 
   /** The arguments as the operator wants them: narrowed, as an index of a table, at one binary point. */

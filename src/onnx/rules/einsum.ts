@@ -48,6 +48,7 @@ function diagonal(f: Formula, { x, labels }: Labelled): Labelled {
     labels.reduce((sum, other, axis) => sum + (other === label ? strides[axis] : 0), 0),
   );
   const to = stridesOf(shape);
+  f.checkListed(sizeOf(shape));
   const indices = Array.from({ length: sizeOf(shape) }, (_, i) =>
     shape.reduce((sum, n, axis) => sum + (Math.floor(i / to[axis]) % n) * steps[axis], 0),
   );

@@ -32,6 +32,11 @@ export class Formula {
     return this.constant(new Float64Array(sizeOf(shape)), shape, dtype);
   }
 
+  /** @throws N2F_ONNX_SHAPE for more numbers than a rule may list */
+  checkListed(count: number): void {
+    this.#context.checkListed(count);
+  }
+
   apply(op: string, x: Operand, attrs: Attrs = {}): Operand {
     return this.#context.apply(op, [x], attrs);
   }

@@ -25,6 +25,7 @@ function chooseByConstant(
   [a, b]: readonly Operand[],
 ): Operand {
   const shape = broadcastShapes(condition.shape, a.shape, b.shape);
+  formula.checkListed(sizeOf(shape));
   const index = (operand: Operand) => broadcastIndex(operand.shape, shape);
   const [test, left, right] = [index(condition), index(a), index(b)];
   const skip = sizeOf(a.shape);

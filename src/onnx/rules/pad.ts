@@ -54,6 +54,7 @@ function padWith(context: RuleContext, x: Operand, mode: string, { begins, ends 
   return x.shape.reduce<Operand>((y, extent, axis) => {
     const [begin, end] = [Math.max(0, begins[axis]), Math.max(0, ends[axis])];
     if (begin + end === 0) return y;
+    context.checkListed(begin + extent + end);
     const indices = positions(mode, extent, begin, end);
     return context.apply("gather", [y], { axis, indices });
   }, x);

@@ -151,7 +151,12 @@ function fillOutside(context: RuleContext, y: Operand, outside: number, isOutsid
   return context.apply("add", [y, context.constant(makeTensor(y.shape, data), "outside")]);
 }
 
+/** What is noted for each row of a matrix besides its entries, counted in entries. */
+const entriesOfRow = 15;
+
 function applyResize(context: RuleContext, x: Operand, resize: Resize): Operand {
+  for (const { extent, result } of resize.axes)
+    context.checkListed(result * (extent + entriesOfRow));
   const matrices = resize.axes.map((axis) => axisMatrix(axis, resize));
   const rank = x.shape.length;
   const isPlane = matrices

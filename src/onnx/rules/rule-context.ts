@@ -15,6 +15,9 @@ export interface Step {
 /** Most elements that all constants together have which are worked out here: 2 GiB of doubles. */
 export const maxFoldedElements = 2 ** 28;
 
+/** Most numbers that a rule lists one by one for a node: indices of what is taken, entries of a matrix. */
+const maxListed = 2 ** 24;
+
 /** What a rule makes its result with. Nothing comes into the graph until the whole rule has succeeded. */
 export class RuleContext {
   /** Version of the operators of the node's domain. */
@@ -83,6 +86,14 @@ export class RuleContext {
   /** To be asked before a constant is worked out. @throws N2F_ONNX_SHAPE where it would be too large */
   checkFolded(shape: Shape): void {
     checkSize(shape, this.#spare);
+  }
+
+  /** To be asked before so many indices or entries of a matrix are listed. @throws N2F_ONNX_SHAPE for too many */
+  checkListed(count: number): void {
+    if (count <= maxListed) return;
+    fail("N2F_ONNX_SHAPE", `its result would be made of a list of ${count} numbers`, {
+      hint: `Up to ${maxListed} are worked out for a node; check the shapes, scales and sizes that it is given.`,
+    });
   }
 
   /** Adds to the multiplications of matrix products. */

@@ -84,6 +84,7 @@ const gatherNd = defineRule({
     const x = node.input(0);
     const { starts, block } = blockStarts(x.shape, rows, node.int("batch_dims", 0));
     const shape = [...rows.shape.slice(0, -1), ...block];
+    context.checkListed(sizeOf(shape));
     return context.apply("take", [x], { shape, indices: blocks(starts, block) });
   },
 });
@@ -102,6 +103,7 @@ function scatter(
   reduction: Reduction,
 ): Operand {
   const size = sizeOf(x.shape);
+  f.checkListed(size);
   if (sizeOf(updates.shape) !== targets.length)
     fail(
       "N2F_OP_ATTRIBUTE",

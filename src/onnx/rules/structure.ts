@@ -118,6 +118,7 @@ const trilu = defineRule({
     const size = sizeOf(x.shape);
     if (size === 0) return context.apply("identity", [x]);
     const [rows, columns] = x.shape.slice(-2);
+    context.checkListed(size);
     const indices = Array.from({ length: size }, (_, i) => {
       const distance = (i % columns) - (Math.floor(i / columns) % rows) - k;
       return (isUpper ? distance >= 0 : distance <= 0) ? i : size;
@@ -151,6 +152,7 @@ const cumSum = defineRule({
     const x = node.input(0);
     const axis = axisOf(x, listed);
     const n = x.shape[axis];
+    context.checkListed(n * n);
     const ones = Array.from({ length: n * n }, (_, i) => {
       const distance = ((i % n) - Math.floor(i / n)) * (isReverse ? -1 : 1);
       return distance > 0 || (distance === 0 && !isExclusive) ? 1 : 0;
@@ -176,6 +178,7 @@ const reverseSequence = defineRule({
       fail("N2F_OP_ATTRIBUTE", `${lengths.length} lengths do not fit ${shapeText(x.shape)}`);
     const stride = (axis: number) => sizeOf(x.shape.slice(axis + 1));
     const place = (i: number, axis: number) => Math.floor(i / stride(axis)) % x.shape[axis];
+    context.checkListed(sizeOf(x.shape));
     const indices = Array.from({ length: sizeOf(x.shape) }, (_, i) => {
       const [t, length] = [place(i, time), lengths[place(i, batch)]];
       return t < length ? i + (length - 1 - 2 * t) * stride(time) : i;
@@ -195,6 +198,7 @@ const eyeLike = defineRule({
         "Write the matrix as an initializer.",
       );
     const columns = shape[1];
+    context.checkListed(sizeOf(shape));
     const data = Array.from({ length: sizeOf(shape) }, (_, i) =>
       (i % columns) - Math.floor(i / columns) === k ? 1 : 0,
     );

@@ -921,6 +921,8 @@ class Lowering {
     for (const id of unit.outputs) {
       const { format } = quantOf(getValue(this.#graph, id));
       const wires = region.wiresOf(id);
+      if (rows === undefined && size(id) !== largest)
+        throw new NotLocal(`${id} of ${size(id)} elements is also used by itself`);
       parts.push({
         from: { node: 0, port: 0 },
         layout:

@@ -97,7 +97,10 @@ export class RegionBuilder {
     return wires;
   }
 
-  /** The lanes of `code(element)` for a value of so many elements. */
+  /**
+   * The lanes of `code(element)` for a value of so many elements. Where the beats have more than those, the
+   * value comes over and over beside a larger one.
+   */
   constants(elements: number, code: (element: number) => bigint): Wire[] {
     const { beats } = this.#geometry;
     return Array.from({ length: this.#geometry.lanes(elements) }, (_, lane) => {
@@ -110,7 +113,7 @@ export class RegionBuilder {
           codes.push(known ?? 0n);
           continue;
         }
-        const value = code(element);
+        const value = code(element % elements);
         if (known !== undefined && value !== known) varies = true;
         known = value;
         codes.push(value);
