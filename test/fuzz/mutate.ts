@@ -208,10 +208,10 @@ const messageMutations: readonly (readonly [string, MessageMutation])[] = [
       const times = 1 + random.below(3);
       for (let i = 0; i < times; i++) {
         if (tensor.dataType === 7 && data.length >= 8) {
-          const at = 8 * random.below(data.length / 8);
+          const at = 8 * random.below(Math.floor(data.length / 8));
           data.writeBigInt64LE(BigInt.asIntN(64, BigInt(pick(random, integers))), at);
         } else if (tensor.dataType === 1 && data.length >= 4) {
-          data.writeFloatLE(pick(random, reals), 4 * random.below(data.length / 4));
+          data.writeFloatLE(pick(random, reals), 4 * random.below(Math.floor(data.length / 4)));
         } else data[random.below(data.length)] = random.below(256);
       }
       tensor.rawData = data;

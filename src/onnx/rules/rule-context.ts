@@ -1,5 +1,5 @@
 import { assert, fail } from "../../base/index.ts";
-import { type Attrs, isExact, type Origin } from "../../ir/index.ts";
+import { type Attrs, isExact, isProduct, type Origin, weightMatrices } from "../../ir/index.ts";
 import { ops } from "../../ops/index.ts";
 import { maxElements, type Shape, shapeText, sizeOf, type Tensor } from "../../tensor/index.ts";
 import type { ComputedOperand, ConstOperand, Operand } from "./rule.ts";
@@ -17,6 +17,9 @@ export const maxFoldedElements = 2 ** 28;
 
 /** Most numbers that a rule lists one by one for a node: indices of what is taken, entries of a matrix. */
 const maxListed = 2 ** 24;
+
+/** Most multiplications of one product of constants: a second or two. */
+const maxFoldedMacs = 2 ** 29;
 
 /** What a rule makes its result with. Nothing comes into the graph until the whole rule has succeeded. */
 export class RuleContext {
@@ -70,6 +73,7 @@ export class RuleContext {
     const constants = args.filter((arg) => arg.kind === "const");
     if (constants.length === args.length) {
       this.checkFolded(type.shape);
+      if (isProduct(op)) checkMacs(op, args, type.shape);
       const data = definition.float(
         constants.map((arg) => arg.data),
         attrs,
@@ -107,6 +111,16 @@ function checkSize(shape: Shape, most: number): void {
   if (sizeOf(shape) <= most) return;
   fail("N2F_ONNX_SHAPE", `a tensor of shape ${shapeText(shape)} is too large`, {
     hint: `The constants of a network have up to ${maxFoldedElements} elements in all; a larger one does not fit any device.`,
+  });
+}
+
+/** @throws N2F_ONNX_SHAPE for a product of constants that takes too long to be worked out here */
+function checkMacs(op: string, [a, b]: readonly Operand[], result: Shape): void {
+  const terms = weightMatrices(op, b.shape)?.rows ?? a.shape.at(-1) ?? 1;
+  const macs = sizeOf(result) * terms;
+  if (macs <= maxFoldedMacs) return;
+  fail("N2F_ONNX_SHAPE", `a product of constants takes ${macs} multiplications`, {
+    hint: `Up to ${maxFoldedMacs} are done here; check the shapes, or put the result into the model as an initializer.`,
   });
 }
 

@@ -62,6 +62,28 @@ describe("results that would be listed number by number", () => {
     });
   });
 
+  it("a large product of constants is refused before it is worked out", () => {
+    const model = (n: number) =>
+      modelOf({
+        nodes: [
+          node("Expand", ["one", "list"], ["a"]),
+          node("MatMul", ["a", "a"], ["b"]),
+          node("ReduceMean", ["b"], ["c"], { keepdims: 0 }),
+          node("Add", ["x", "c"], ["y"]),
+        ],
+        inputs: { x: shape },
+        outputs: ["y"],
+        constants: { one: tensor([1, 1], [1]), list: int64s(n, n) },
+      });
+    expect(problemOf(() => importModel(model(32)))).toBeUndefined();
+    expect(problemOf(() => importModel(model(1024)))).toEqual({
+      code: "N2F_ONNX_SHAPE",
+      message: "a product of constants takes 1073741824 multiplications",
+      at: "b (MatMul)",
+      hint: "Up to 536870912 are done here; check the shapes, or put the result into the model as an initializer.",
+    });
+  });
+
   it("sizes that pictures have are taken", () => {
     const model = modelOf({
       nodes: [node("Resize", ["x", "", "", "list"], ["y"], { mode: "linear" })],
