@@ -225,7 +225,7 @@ class Quantizer {
   #applyInWord(op: PrimitiveOp, value: OpValue): ValueId {
     const args = this.#args(value, op);
     try {
-      return this.#apply(op, args, value);
+      return this.#apply(op, op.alignPoints ? this.#align(args) : args, value);
     } catch (error) {
       const isTooWide =
         error instanceof Nn2fpgaError &&
@@ -257,7 +257,7 @@ class Quantizer {
     return args.with(2, this.#addend(value, constant, point));
   }
 
-  /** The arguments as the operator wants them: narrowed, as an index of a table, at one binary point. */
+  /** The arguments as the operator wants them, narrowed or as an index of a table; not yet at one binary point. */
   #args(value: OpValue, op: PrimitiveOp): ValueId[] {
     const types = value.args.map((arg) => getValue(this.#graph, arg));
     const narrow = op.narrow(types, value.attrs);
@@ -272,7 +272,7 @@ class Quantizer {
     });
     const points = varying.flatMap((id) => (id === undefined ? [] : [this.#format(id).frac]));
     const productPoint = points.length === 1 && narrow[0] ? undefined : Math.max(...points);
-    const complete = varying.map((id, i) => {
+    return varying.map((id, i) => {
       if (id !== undefined) return id;
       const constant = types[i] as ConstValue;
       const isBias = isProduct(value.op) && i === 2;
@@ -281,7 +281,6 @@ class Quantizer {
         ? this.#weight(value, constant)
         : this.#addend(value, constant, productPoint ?? points[0]);
     });
-    return op.alignPoints ? this.#align(complete) : complete;
   }
 
   /** Binary point of a matrix product's accumulator: that of x and that of the weights together. */

@@ -56,3 +56,29 @@ test("inputs of hundreds of millions of numbers are refused before any are gener
     at: "x",
   });
 });
+
+test("values that lie too far apart for one word meet in a concatenation", () => {
+  const apart = parseGraph(
+    `graph "g" {
+  input "x": float[1,2] from "x" "Input"
+  const "large": float[1,2] = {1099511627776, 3298534883328} from "large" "Initializer"
+  const "small": float[1,2] = {9.313225746154785e-10, 2.7939677238464355e-9} from "small" "Initializer"
+  "a": float[1,2] = mul("x", "large") from "a" "Mul"
+  "b": float[1,2] = mul("x", "small") from "b" "Mul"
+  "y": float[1,4] = concat("a", "b") {axis=1} from "y" "Concat"
+  output "y" = "y"
+}
+`,
+    ops,
+  );
+  const feed = new Map([[valueId("x"), makeTensor([1, 2], [1, -0.75])]]);
+  const statistics = gatherStatistics(apart, ops, [feed]);
+  const quantized = quantizeGraph(apart, ops, statistics, defaultQuantizeOptions).graph;
+  expect(graphProblems(quantized, ops)).toEqual([]);
+  const y = quantized.values.get(quantized.outputs[0].value);
+  if (y?.kind !== "op") throw new Error("no result");
+  const { format, ranges } = quantOf(y);
+  // The large ones keep their size; the small ones are below the least step.
+  expect(Number(ranges.hull()[1]) * 2 ** -format.frac).toBeGreaterThan(2 ** 40);
+  expect(format.width).toBeLessThanOrEqual(64);
+});
