@@ -7,10 +7,15 @@ import { packagePath } from "../tools/index.ts";
 type Kind = keyof Resources;
 /** Values of a formula's variables. */
 export type Scope = Readonly<Record<string, number>>;
-type Formulas = Partial<Record<Kind, string>>;
+/** Names of definitions and their texts. */
+type Definitions = Readonly<Record<string, string>>;
+/** `where` names parts of the formulas, each from the variables and the names before it. */
+type Formulas = Partial<Record<Kind, string>> & { readonly where?: Definitions };
 
 /** `hw/cost/*.json`: what things cost, as formulas of their sizes. */
 interface CostFile {
+  /** `"f(a, b)": "a + b"`; a function may use those before it. */
+  readonly functions: Definitions;
   readonly nets: Readonly<Record<string, Formulas>>;
   readonly engine: Formulas;
   /** Modules of the library, by name. */
@@ -25,6 +30,7 @@ export class CostModel {
   readonly #math: MathJsInstance;
   readonly #compiled = new Map<string, { evaluate(scope: object): number }>();
   readonly #known = new Map<string, Resources>();
+  readonly #functions: Readonly<Record<string, unknown>>;
 
   constructor() {
     this.#file = JSON.parse(
@@ -32,6 +38,10 @@ export class CostModel {
     ) as CostFile;
     // The bundled build loads in a quarter of the time of the many files of the package's main entry.
     this.#math = createRequire(import.meta.url)("mathjs/lib/browser/math.js") as MathJsInstance;
+    const functions = {};
+    for (const [head, body] of Object.entries(this.#file.functions))
+      this.#compile(`${head} = ${body}`).evaluate(functions);
+    this.#functions = functions;
   }
 
   net(name: string, scope: Scope): Resources {
@@ -51,9 +61,12 @@ export class CostModel {
     const key = `${name}|${Object.values(scope).join(",")}`;
     const known = this.#known.get(key);
     if (known !== undefined) return known;
+    const names: Record<string, unknown> = { ...this.#functions, ...scope };
+    for (const [part, formula] of Object.entries(formulas.where ?? {}))
+      names[part] = this.#compile(formula).evaluate(names);
     const value = (kind: Kind) => {
       const formula = formulas[kind];
-      return formula === undefined ? 0 : Number(this.#compile(formula).evaluate({ ...scope }));
+      return formula === undefined ? 0 : Number(this.#compile(formula).evaluate(names));
     };
     const result = {
       lut: value("lut"),

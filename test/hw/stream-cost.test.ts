@@ -1,6 +1,5 @@
 /** What the formulas of hw/cost say of stream modules, against Yosys for UltraScale+. */
 import { readFileSync, writeFileSync } from "node:fs";
-import { createRequire } from "node:module";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { Random } from "../../src/base/index.ts";
@@ -8,7 +7,6 @@ import {
   fifo,
   type HardwareModule,
   mvu,
-  mvuFolds,
   mvuMemories,
   type ParameterSpecs,
   type ParameterValues,
@@ -16,22 +14,11 @@ import {
   windowLine,
   windowMem,
 } from "../../src/hwlib/index.ts";
+import { CostModel } from "../../src/schedule/cost-model.ts";
 import { randomCode } from "../support/flow.ts";
-import {
-  hardwareFolder,
-  instance,
-  rtlFiles,
-  temporaryFolder,
-  tools,
-  yosys,
-} from "../support/hw.ts";
+import { instance, rtlFiles, temporaryFolder, tools, yosys } from "../support/hw.ts";
 
-const math = createRequire(import.meta.url)("mathjs") as {
-  evaluate(formula: string, scope: object): number;
-};
-const { modules } = JSON.parse(readFileSync(join(hardwareFolder, "cost/xilinx.json"), "utf8")) as {
-  modules: Record<string, Record<string, string>>;
-};
+const model = new CostModel();
 
 const picture = {
   ...{ H: 16, W: 16, C: 4, X_W: 8, KH: 3, KW: 3, SH: 1, SW: 1, DH: 1, DW: 1 },
@@ -113,19 +100,13 @@ describe.skipIf(!tools.yosys)("formulas of stream modules", () => {
       const memories = mvuMemories(p, weights, bias);
       writeFileSync(join(folder.path, p.WEIGHTS), memories.weights);
       writeFileSync(join(folder.path, p.BIAS), memories.bias);
-      const { SF, NF } = mvuFolds(p);
-      const multipliers = p.SIMD * p.PE;
-      Object.assign(scope, { multipliers, depth: SF * NF, blocks: NF, word: multipliers * p.W_W });
     }
     const found = synthesize(folder.path, module, params);
-    const estimate = (kind: string) => {
-      const formula = modules[module.name][kind];
-      return formula === undefined ? 0 : math.evaluate(formula, { ...scope });
-    };
-    expect(estimate("dsp")).toBe(found.dsp);
-    expect(estimate("bram36")).toBe(found.bram36);
+    const estimate = model.module(module.name, scope);
+    expect(estimate.dsp).toBe(found.dsp);
+    expect(estimate.bram36).toBe(found.bram36);
     for (const kind of ["lut", "ff"] as const) {
-      expect(Math.abs(estimate(kind) / found[kind] - 1)).toBeLessThan(0.15);
+      expect(Math.abs(estimate[kind] / found[kind] - 1)).toBeLessThan(0.15);
     }
   });
 });

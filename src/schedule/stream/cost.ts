@@ -1,6 +1,6 @@
 import type { Resources } from "../../artifact/index.ts";
 import type { StreamDesign, StreamNode } from "../../design/index.ts";
-import { type CostModel, resourceKinds, type Scope } from "../cost-model.ts";
+import { type CostModel, resourceKinds } from "../cost-model.ts";
 import { addPipeline } from "../pipeline-cost.ts";
 import type { EngineLayer } from "./engine-layer.ts";
 import type { PointCost } from "./folding.ts";
@@ -8,48 +8,21 @@ import type { PointCost } from "./folding.ts";
 /** What an engine takes, by the formulas of its module. */
 export function engineCost(model: CostModel): PointCost {
   return (layer, { simd, pe, multiplier, memory, isParallel }) => {
-    const module = layer.kind === "depthwise" ? "n2f_depthwise" : "n2f_mvu";
-    return model.module(module, {
-      ...engineScope(layer, simd, pe),
-      MULTIPLIER: multiplier,
-      MEMORY: memory,
-      PARALLEL: isParallel || wantsWindows(layer, simd) ? 1 : 0,
-    });
+    const { k, n, xBits, wBits, accBits } = layer;
+    const scope = {
+      ...{ K: k, PE: pe, ROWS: 1, X_W: xBits, W_W: wBits, ACC_W: accBits },
+      ...{ MULTIPLIER: multiplier, MEMORY: memory },
+    };
+    if (layer.kind === "depthwise")
+      return model.module("n2f_depthwise", { ...scope, C: n, PARALLEL: isParallel ? 1 : 0 });
+    const PARALLEL = wantsWindows(layer, simd) ? 1 : 0;
+    return model.module("n2f_mvu", { ...scope, N: n, SIMD: simd, PARALLEL });
   };
 }
 
 /** Whole windows go into engines whose window is not too wide. */
 function wantsWindows({ window, k }: EngineLayer, simd: number): boolean {
   return window !== undefined && window.taps > 1 && simd < k;
-}
-
-function engineScope(layer: EngineLayer, simd: number, pe: number): Scope {
-  return engineVariables({
-    K: layer.k,
-    N: layer.n,
-    SIMD: simd,
-    PE: pe,
-    X_W: layer.xBits,
-    W_W: layer.wBits,
-    ACC_W: layer.accBits,
-  });
-}
-
-function engineVariables(p: Scope): Scope {
-  const { K, N, SIMD, PE, W_W } = p;
-  const depth = Math.ceil(K / SIMD) * Math.ceil(N / PE);
-  return {
-    K,
-    SIMD,
-    PE,
-    X_W: p["X_W"],
-    W_W,
-    ACC_W: p["ACC_W"],
-    multipliers: SIMD * PE,
-    depth,
-    blocks: Math.ceil(N / PE),
-    word: SIMD * PE * W_W,
-  };
 }
 
 /** What a whole design takes, rounded up. */
@@ -84,24 +57,10 @@ function addNode(model: CostModel, node: StreamNode, add: (cost: Resources) => v
       );
     return;
   }
-  const numbers = Object.fromEntries(
+  const scope = Object.fromEntries(
     Object.entries(node.params).flatMap(([key, value]) =>
       typeof value === "string" ? [] : [[key, Number(value)]],
     ),
   );
-  const isEngine = node.module === "n2f_mvu";
-  const isDepthwise = node.module === "n2f_depthwise";
-  const scope = isEngine
-    ? { ...numbers, ...engineVariables(numbers as Scope) }
-    : isDepthwise
-      ? {
-          ...numbers,
-          ...engineVariables({
-            ...numbers,
-            N: numbers["C"],
-            SIMD: numbers["PARALLEL"] ? numbers["K"] : 1,
-          } as Scope),
-        }
-      : numbers;
   add(model.module(node.module, scope));
 }
