@@ -50,6 +50,15 @@ const networks: Readonly<Record<string, Streamed>> = {
     flags: bits,
     vectors: 96,
   },
+  "keyword spotting, small": {
+    model: "corpus/models/micro-kws-fp32-and-qdq/fp32.onnx",
+    flags: bits,
+  },
+  "keyword spotting, as it was quantized": {
+    model: "corpus/models/micro-kws-fp32-and-qdq/qdq.onnx",
+  },
+  "CIFAR-10 by Keras": { model: "corpus/models/cifar-base-kw/model.onnx", flags: bits },
+  "drone that follows a face": { model: "corpus/models/dory-frontnet-int8/model.onnx" },
 };
 
 const usualVectors = 16;

@@ -140,7 +140,7 @@ function finish(graph: Graph, value: OpValue, draft: Draft): EngineLayer {
   const { ranges } = quantOf(value);
   let accBits = 1;
   const seen = new Set<string>();
-  const columns = ranges.isUniform ? n : sizeOf(value.shape);
+  const columns = Math.min(sizeOf(value.shape), n * ranges.period);
   for (let i = 0; i < columns; i++) {
     const spare = BigInt(twos[i % n]);
     const [least, most] = [ranges.lo(i) >> spare, ranges.hi(i) >> spare];

@@ -24,14 +24,20 @@ export interface Geometry {
   lanes(elements: number): number;
   /** -1: a filler. */
   element(elements: number, beat: number, lane: number): number;
+  /** Beats after which what repeats every so many elements repeats in each lane. */
+  period(elements: number, repeat: number): number;
 }
 
 /** Every value has the same elements, a vector in a beat or several. */
 export function elementGeometry(layout: Layout): Geometry {
+  const { vector, lanes } = layout;
+  const beats = beatsOf(layout);
   return {
-    beats: beatsOf(layout),
-    lanes: () => layout.lanes,
+    beats,
+    lanes: () => lanes,
     element: (_, beat, lane) => elementAt(layout, beat, lane),
+    period: (_, repeat) =>
+      Math.min(beats, vectorsPerRepeat(vector, repeat) * Math.ceil(vector / lanes)),
   };
 }
 
@@ -41,10 +47,17 @@ export function rowGeometry(rows: number): Geometry {
     beats: rows,
     lanes: (elements) => elements / rows,
     element: (elements, beat, lane) => (beat * elements) / rows + lane,
+    period: (elements, repeat) => Math.min(rows, vectorsPerRepeat(elements / rows, repeat)),
   };
 }
 
-/** One lane of a constant: what it is in each beat. */
+/** Vectors after which what repeats every so many elements begins with a vector again; without end where never. */
+function vectorsPerRepeat(vector: number, repeat: number): number {
+  if (vector % repeat === 0) return 1;
+  return repeat % vector === 0 ? repeat / vector : Number.POSITIVE_INFINITY;
+}
+
+/** One lane of a constant: what it is in each beat; the codes come again after the last. */
 interface Track {
   readonly wire: Wire;
   readonly codes: readonly bigint[];
@@ -68,9 +81,17 @@ export class RegionBuilder {
     this.#geometry = geometry;
   }
 
-  /** Lanes of a stream that comes in, each with the interval of all elements that pass there. */
-  input(elements: number, range: (element: number) => readonly [bigint, bigint]): Wire[] {
-    const { beats } = this.#geometry;
+  /**
+   * Lanes of a stream that comes in, each with the interval of all elements that pass there.
+   *
+   * @param repeat elements after which the intervals repeat
+   */
+  input(
+    elements: number,
+    range: (element: number) => readonly [bigint, bigint],
+    repeat = elements,
+  ): Wire[] {
+    const beats = this.#geometry.period(elements, repeat);
     return Array.from({ length: this.#geometry.lanes(elements) }, (_, lane) => {
       let [lo, hi] = [0n, 0n];
       let isFirst = true;
@@ -100,9 +121,11 @@ export class RegionBuilder {
   /**
    * The lanes of `code(element)` for a value of so many elements. Where the beats have more than those, the
    * value comes over and over beside a larger one.
+   *
+   * @param repeat elements after which the codes repeat
    */
-  constants(elements: number, code: (element: number) => bigint): Wire[] {
-    const { beats } = this.#geometry;
+  constants(elements: number, code: (element: number) => bigint, repeat = elements): Wire[] {
+    const beats = this.#geometry.period(elements, repeat);
     return Array.from({ length: this.#geometry.lanes(elements) }, (_, lane) => {
       const codes: bigint[] = [];
       let known: bigint | undefined;
@@ -122,7 +145,8 @@ export class RegionBuilder {
     });
   }
 
-  #track(codes: readonly bigint[]): Wire {
+  #track(all: readonly bigint[]): Wire {
+    const codes = all.slice(0, periodOf([all], all.length));
     const key = codes.join();
     const known = this.#tracks.get(key);
     if (known !== undefined) return known.wire;
@@ -141,17 +165,18 @@ export class RegionBuilder {
   } {
     const tracks = [...this.#tracks.values()];
     const wires = tracks.map(({ wire }) => wire);
-    const { beats } = this.#geometry;
-    const isPeriod = (period: number) =>
-      tracks.every(({ codes }) => codes.every((code, beat) => code === codes[beat % period]));
-    let period = 1;
-    while (beats % period !== 0 || !isPeriod(period)) period++;
+    const period = periodOf(
+      tracks.map(({ codes }) => codes),
+      this.#geometry.beats,
+    );
     const widths = wires.map((wire) => this.build.cell(wire).widthBits);
     const bits = widths.reduce((sum, width) => sum + width, 0);
     const words = Array.from({ length: period }, (_, beat) => {
       let word = 0n;
       for (let t = tracks.length - 1; t >= 0; t--)
-        word = (word << BigInt(widths[t])) | packWord([tracks[t].codes[beat]], widths[t]);
+        word =
+          (word << BigInt(widths[t])) |
+          packWord([tracks[t].codes[beat % tracks[t].codes.length]], widths[t]);
       return word;
     });
     return { wires, words, bits };
@@ -219,7 +244,8 @@ export class RegionBuilder {
     if (wires === undefined) {
       assert(arg.data !== undefined, `value ${id} is not in the region`);
       const { data } = arg.data;
-      return this.constants(elements, (i) => BigInt(data[index?.[i] ?? i]));
+      const repeat = isCyclic(index, size) ? size : elements;
+      return this.constants(elements, (i) => BigInt(data[index?.[i] ?? i]), repeat);
     }
     if (index === undefined) return wires;
     const { beats, lanes, element } = this.#geometry;
@@ -256,7 +282,7 @@ export class RegionBuilder {
     const { slope, shift } = kernel;
     if (slope.length === 1)
       return expandKernel(this.build, kernel, [x], this.#geometry.lanes(elements));
-    const factors = this.constants(elements, (i) => BigInt(slope[i]));
+    const factors = this.constants(elements, (i) => BigInt(slope[i]), slope.length);
     const zero = this.build.constant(0n);
     return x.map((wire, lane) => {
       const factor = this.build.cell(factors[lane]);
@@ -301,8 +327,9 @@ export class RegionBuilder {
   /** A factor and an addend for each lane; from the word of constants where channels take turns in a lane. */
   #scale(kernel: ScaleKernel, x: readonly Wire[], elements: number): Wire[] {
     const { m, a, shift, rounding, lo, hi, offset } = kernel;
-    const factors = this.constants(elements, (i) => BigInt(m[channelOf(kernel, i)]));
-    const addends = this.constants(elements, (i) => BigInt(a[channelOf(kernel, i)]));
+    const repeat = kernel.channels * kernel.inner;
+    const factors = this.constants(elements, (i) => BigInt(m[channelOf(kernel, i)]), repeat);
+    const addends = this.constants(elements, (i) => BigInt(a[channelOf(kernel, i)]), repeat);
     const plain = (arg: number): Operand => ({ arg, shift: 0 });
     const one = (word: Kernel, ...args: Wire[]) =>
       expandKernel(
@@ -330,9 +357,11 @@ export class RegionBuilder {
   }
 
   #threshold(kernel: ThresholdKernel, x: readonly Wire[], elements: number): Wire[] {
-    const channels = this.constants(elements, (i) => BigInt(channelOf(kernel, i)));
-    const bases = this.constants(elements, (i) => BigInt(kernel.base[channelOf(kernel, i)]));
-    const falls = this.constants(elements, (i) => (kernel.falls[channelOf(kernel, i)] ? 1n : 0n));
+    const each = (code: (channel: number) => bigint) =>
+      this.constants(elements, (i) => code(channelOf(kernel, i)), kernel.channels * kernel.inner);
+    const channels = each(BigInt);
+    const bases = each((c) => BigInt(kernel.base[c]));
+    const falls = each((c) => (kernel.falls[c] ? 1n : 0n));
     return x.map((wire, lane) => {
       const channel = this.build.cell(channels[lane]);
       if (channel.net.kind === "const") {
@@ -409,4 +438,30 @@ export class RegionBuilder {
     const hi = ca.hi > cb.hi ? ca.hi : cb.hi;
     return this.build.net({ kind: "choose", condition, a, b }, lo, hi);
   }
+}
+
+/** Beats after which all of the codes come again; it divides `beats`. */
+function periodOf(tracks: readonly (readonly bigint[])[], beats: number): number {
+  const length = tracks.reduce((a, { length: b }) => leastCommonMultiple(a, b), 1);
+  const longest = beats % length === 0 ? length : beats;
+  const isPeriod = (period: number) =>
+    tracks.every((codes) => {
+      if (period % codes.length === 0) return true;
+      for (let beat = period; beat < longest; beat++)
+        if (codes[beat % codes.length] !== codes[(beat % period) % codes.length]) return false;
+      return true;
+    });
+  for (let period = 1; period < longest; period++)
+    if (longest % period === 0 && isPeriod(period)) return period;
+  return longest;
+}
+
+function leastCommonMultiple(a: number, b: number): number {
+  const divisor = (x: number, y: number): number => (y === 0 ? x : divisor(y, x % y));
+  return (a / divisor(a, b)) * b;
+}
+
+/** Whether an operand of so many elements comes over and over; without an index it does not. */
+function isCyclic(index: Int32Array | undefined, size: number): boolean {
+  return index !== undefined && index.every((from, i) => from === i % size);
 }

@@ -1,4 +1,5 @@
 import type { Resources } from "../../artifact/index.ts";
+import { choosePoints } from "./choose.ts";
 import type { EngineLayer } from "./engine-layer.ts";
 import {
   candidateCycles,
@@ -81,7 +82,7 @@ function chooseWithin(problem: FoldingProblem, interval: number): Folding | Misf
   );
   const simple = collect(layers, cheapest, interval, problem.leastInterval);
   if (fits(simple.total, budget)) return simple;
-  const chosen = chooseExactly(options, budget, weight);
+  const chosen = choosePoints(options, budget, weight);
   if (chosen !== undefined) return collect(layers, chosen, interval, problem.leastInterval);
   // The resource that is missed by most when each alone is spared as far as possible.
   const least = (kind: BudgetKind) =>
@@ -99,71 +100,6 @@ function chooseWithin(problem: FoldingProblem, interval: number): Folding | Misf
     needed: Math.max(missing.least, budget[missing.kind] + 1),
     available: budget[missing.kind],
   };
-}
-
-interface Partial {
-  readonly cost: Resources;
-  readonly weight: number;
-  readonly point: FoldingPoint | undefined;
-  readonly before: Partial | undefined;
-}
-
-/** Partial choices that are kept side by side; far above what real networks need. */
-const frontLimit = 4000;
-
-/** A choice within the budget, where there is one: the layers one by one, dominated partial choices left out. */
-function chooseExactly(
-  options: readonly (readonly FoldingPoint[])[],
-  budget: Budget,
-  weight: (of: Resources) => number,
-): FoldingPoint[] | undefined {
-  const none = { lut: 0, ff: 0, dsp: 0, bram36: 0 };
-  // What the layers still to come take at least.
-  const rest: Resources[] = [none];
-  for (let l = options.length - 1; l >= 0; l--) {
-    const least = (kind: BudgetKind) => Math.min(...options[l].map(({ cost }) => cost[kind]));
-    rest.unshift(
-      plus(rest[0], {
-        lut: least("lut"),
-        ff: least("ff"),
-        dsp: least("dsp"),
-        bram36: least("bram36"),
-      }),
-    );
-  }
-  let front: Partial[] = [{ cost: none, weight: 0, point: undefined, before: undefined }];
-  options.forEach((points, l) => {
-    const next: Partial[] = [];
-    for (const before of front) {
-      for (const point of points) {
-        const cost = plus(before.cost, point.cost);
-        if (!fits(plus(cost, rest[l + 1]), budget)) continue;
-        next.push({ cost, weight: before.weight + weight(point.cost), point, before });
-      }
-    }
-    front = thin(next);
-  });
-  let best: Partial | undefined;
-  for (const end of front) if (best === undefined || end.weight < best.weight) best = end;
-  if (best === undefined) return undefined;
-  const chosen: FoldingPoint[] = [];
-  for (let at: Partial | undefined = best; at?.point !== undefined; at = at.before)
-    chosen.unshift(at.point);
-  return chosen;
-}
-
-function thin(partials: Partial[]): Partial[] {
-  partials.sort((a, b) => a.cost.dsp - b.cost.dsp || a.cost.lut - b.cost.lut);
-  const kept: Partial[] = [];
-  for (const one of partials) {
-    const isWorse = kept.some(
-      ({ cost }) =>
-        cost.lut <= one.cost.lut && cost.bram36 <= one.cost.bram36 && cost.ff <= one.cost.ff,
-    );
-    if (!isWorse) kept.push(one);
-  }
-  if (kept.length <= frontLimit) return kept;
-  return kept.filter((_, i) => i % Math.ceil(kept.length / frontLimit) === 0);
 }
 
 function plus(a: Resources, b: Resources): Resources {
