@@ -463,5 +463,5 @@ function leastCommonMultiple(a: number, b: number): number {
 
 /** Whether an operand of so many elements comes over and over; without an index it does not. */
 function isCyclic(index: Int32Array | undefined, size: number): boolean {
-  return index !== undefined && index.every((from, i) => from === i % size);
+  return (index ?? Int32Array.of(-1)).every((from, i) => from === i % size);
 }
