@@ -10,7 +10,7 @@ import { dataflowOf } from "./dataflow.ts";
 import { sizeFifos } from "./depths.ts";
 import type { EngineLayer } from "./engine-layer.ts";
 import type { LayerFolding } from "./folding.ts";
-import { type Lowered, lowerGraph } from "./lower.ts";
+import { type Lowered, lowerGraph } from "./lower/lower-graph.ts";
 import { type Folding, fits, solveFolding } from "./solve.ts";
 import { type Budget, budgetKinds, type Target } from "./target.ts";
 import { planUnits, type Unit } from "./units.ts";

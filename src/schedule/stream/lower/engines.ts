@@ -1,0 +1,97 @@
+import { depthwiseMemories, mvuMemories } from "../../../hwlib/index.ts";
+import type { OpValue, ValueId } from "../../../ir/index.ts";
+import type { EngineLayer } from "../engine-layer.ts";
+import type { FoldingPoint } from "../folding.ts";
+import type { Stream } from "../network-builder.ts";
+import type { WindowGeometry } from "../window-layer.ts";
+import type { Context } from "./context.ts";
+import { takeValue } from "./take.ts";
+import { windowsOf } from "./windows.ts";
+
+export function lowerEngine(context: Context, layer: EngineLayer, value: OpValue): void {
+  const point = context.options.point(layer);
+  const x = value.args[0];
+  const stream =
+    layer.kind === "depthwise"
+      ? depthwiseEngine(context, layer, point, x)
+      : matrixVector(context, layer, point, x);
+  context.provide(value.id, stream, layer.twos);
+}
+
+function matrixVector(
+  context: Context,
+  layer: EngineLayer,
+  point: FoldingPoint,
+  x: ValueId,
+): Stream {
+  const { k, n, vectors, window } = layer;
+  const input =
+    window === undefined
+      ? takeValue(context, x, k, point.simd)
+      : windowsOf(context, window, x, 0, { lanes: point.simd });
+  const isParallel = input.layout.lanes === k && point.simd < k;
+  const name = context.net.nextName("mvu");
+  const params = {
+    K: k,
+    N: n,
+    SIMD: point.simd,
+    PE: point.pe,
+    ROWS: 1,
+    PARALLEL: isParallel,
+    X_W: input.widthBits,
+    X_SIGNED: layer.xSigned,
+    W_W: layer.wBits,
+    ACC_W: layer.accBits,
+    MULTIPLIER: point.multiplier,
+    MEMORY: point.memory,
+    WEIGHTS: `${name}_weights.hex`,
+    BIAS: `${name}_bias.hex`,
+  };
+  const { weights, bias } = layer.codes();
+  const memories = mvuMemories(params, weights, bias);
+  context.net.memories.set(params.WEIGHTS, memories.weights);
+  context.net.memories.set(params.BIAS, memories.bias);
+  const title = `${k} by ${n}, ${point.simd} by ${point.pe} at a time`;
+  const node = context.net.module("n2f_mvu", "mvu", title, params);
+  context.net.connect(input, { node, port: 0 });
+  return context.net.output(node, { vectors, vector: n, lanes: point.pe }, layer.accBits);
+}
+
+function depthwiseEngine(
+  context: Context,
+  layer: EngineLayer,
+  point: FoldingPoint,
+  x: ValueId,
+): Stream {
+  const { k, n, vectors } = layer;
+  const window = layer.window as WindowGeometry;
+  const input = windowsOf(context, window, x, 0, {
+    lanes: point.pe,
+    byChannel: true,
+    isWhole: point.isParallel,
+  });
+  const name = context.net.nextName("depthwise");
+  const params = {
+    C: n,
+    K: k,
+    PE: point.pe,
+    ROWS: 1,
+    PARALLEL: point.isParallel,
+    X_W: input.widthBits,
+    X_SIGNED: layer.xSigned,
+    W_W: layer.wBits,
+    ACC_W: layer.accBits,
+    MULTIPLIER: point.multiplier,
+    MEMORY: point.memory,
+    WEIGHTS: `${name}_weights.hex`,
+    BIAS: `${name}_bias.hex`,
+  };
+  const { weights, bias } = layer.codes();
+  const memories = depthwiseMemories(params, weights, bias);
+  context.net.memories.set(params.WEIGHTS, memories.weights);
+  context.net.memories.set(params.BIAS, memories.bias);
+  const title = `${n} channels, ${point.pe} at a time`;
+  const node = context.net.module("n2f_depthwise", "depthwise", title, params);
+  context.net.connect(input, { node, port: 0 });
+  return context.net.output(node, { vectors, vector: n, lanes: point.pe }, layer.accBits);
+}

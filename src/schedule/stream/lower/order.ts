@@ -1,0 +1,133 @@
+import { assert } from "../../../base/index.ts";
+import { reorderMemory } from "../../../hwlib/index.ts";
+import { getValue, type Kernel, type OpValue } from "../../../ir/index.ts";
+import { sizeOf } from "../../../tensor/index.ts";
+import { beatsOf, dividingLanes, elementsOf, type Layout, lanesForRate } from "../layout.ts";
+import type { Stream } from "../network-builder.ts";
+import { type Context, greatestCommonDivisor, lutRamBits, refuse } from "./context.ts";
+import { takeValue } from "./take.ts";
+
+/** Another order of elements. */
+export function lowerGather(
+  context: Context,
+  value: OpValue,
+  kernel: Extract<Kernel, { kind: "gather" }>,
+): Stream {
+  const size = sizeOf(value.shape);
+  const vector = value.shape.at(-1) ?? 1;
+  const { interval } = context.options;
+  const index = kernel.index ?? Int32Array.from({ length: size }, (_, i) => i);
+  if (index.some((from) => from < 0)) {
+    return refuse(value, "padding that no window takes in has no stream module yet");
+  }
+  const isConst = value.args.map((id) => getValue(context.graph, id).kind === "const");
+  if (isConst.some((is) => is)) return refuse(value, "constants are joined to a stream");
+  const lengths = value.args.map((id) => sizeOf(getValue(context.graph, id).shape));
+  const first = lengths.map((_, at) => lengths.slice(0, at).reduce((a, b) => a + b, 0));
+  const flat =
+    kernel.source === undefined
+      ? index
+      : index.map((from, i) => from + first[(kernel.source as Int32Array)[i]]);
+  // The longest runs of neighbours that stay together.
+  let run = lengths.reduce((a, b) => greatestCommonDivisor(a, b), size);
+  for (let i = 1; i < size; i++)
+    if (flat[i] !== flat[i - 1] + 1) run = greatestCommonDivisor(run, i);
+  for (const from of flat.filter((_, i) => i % run === 0)) run = greatestCommonDivisor(run, from);
+  const total = lengths.reduce((a, b) => a + b, 0);
+  const wanted = lanesForRate(
+    1,
+    run,
+    Math.max(1, Math.floor((interval * run) / Math.max(size, total))),
+  );
+  const lanes = dividingLanes(run, wanted);
+  const streams = value.args.map((id, at) => takeValue(context, id, lengths[at], lanes));
+  const turns = turnsOf(value, kernel, lengths, lanes);
+  if (turns !== undefined) {
+    const [a, b] = streams;
+    const layout = { vectors: size / vector, vector, lanes };
+    const plain = { vectors: 1, vector: size, lanes };
+    return concatStreams(context, a, b, turns[0], turns[1], vector % lanes === 0 ? layout : plain);
+  }
+  const joined = joinStreams(context, streams);
+  const inBeats = total / lanes;
+  const order = Array.from({ length: size / lanes }, (_, beat) => flat[beat * lanes] / lanes);
+  const title = `another order of ${inBeats} beats`;
+  const name = context.net.nextName("reorder");
+  const params = {
+    WIDTH: lanes * joined.widthBits,
+    IN_BEATS: inBeats,
+    OUT_BEATS: order.length,
+    STYLE: 2 * inBeats * lanes * joined.widthBits > lutRamBits ? 1 : 0,
+    ORDER: `${name}_order.hex`,
+  };
+  context.net.memories.set(params.ORDER, reorderMemory(inBeats, order));
+  const node = context.net.module("n2f_reorder", "reorder", title, params);
+  context.net.connect(joined, { node, port: 0 });
+  const layout =
+    vector % lanes === 0
+      ? { vectors: size / vector, vector, lanes }
+      : { vectors: 1, vector: size, lanes };
+  return context.net.output(node, layout, joined.widthBits);
+}
+
+/** Beats of each of two streams that follow one another, over and over; nothing where it is no such joining. */
+function turnsOf(
+  value: OpValue,
+  { source, index }: Extract<Kernel, { kind: "gather" }>,
+  lengths: readonly number[],
+  lanes: number,
+): readonly [number, number] | undefined {
+  if (source === undefined || lengths.length !== 2) return undefined;
+  const size = sizeOf(value.shape);
+  let a = 0;
+  while (a < size && source[a] === 0) a++;
+  let b = a;
+  while (b < size && source[b] === 1) b++;
+  const period = b;
+  if (a === 0 || a === b || size % period !== 0 || a % lanes !== 0 || (b - a) % lanes !== 0)
+    return undefined;
+  for (let i = 0; i < size; i++) {
+    const at = i % period;
+    const turn = Math.floor(i / period);
+    const from = at < a ? turn * a + at : turn * (b - a) + at - a;
+    if (source[i] !== (at < a ? 0 : 1) || (index?.[i] ?? i) !== from) return undefined;
+  }
+  return [a / lanes, (b - a) / lanes];
+}
+
+/** All of one stream, then all of the next. */
+export function joinStreams(context: Context, streams: readonly Stream[]): Stream {
+  if (streams.length === 1) return streams[0];
+  const width = Math.max(...streams.map(({ widthBits }) => widthBits));
+  const lanes = streams
+    .map(({ layout }) => layout.lanes)
+    .reduce((a, b) => greatestCommonDivisor(a, b));
+  return streams
+    .map((stream) => context.net.convert(stream, elementsOf(stream.layout), lanes))
+    .reduce((a, b) => {
+      assert(a.widthBits === width && b.widthBits === width, "joined streams have one width");
+      return concatStreams(context, a, b, beatsOf(a.layout), beatsOf(b.layout), {
+        vectors: 1,
+        vector: elementsOf(a.layout) + elementsOf(b.layout),
+        lanes,
+      });
+    });
+}
+
+function concatStreams(
+  context: Context,
+  a: Stream,
+  b: Stream,
+  aBeats: number,
+  bBeats: number,
+  layout: Layout,
+): Stream {
+  const params = { WIDTH: layout.lanes * a.widthBits, A_BEATS: aBeats, B_BEATS: bBeats };
+  const node = context.net.module("n2f_concat", "concat", "one stream, then the other", params, {
+    inputs: 2,
+    outputs: 1,
+  });
+  context.net.connect(a, { node, port: 0 });
+  context.net.connect(b, { node, port: 1 });
+  return context.net.output(node, layout, a.widthBits);
+}

@@ -1,0 +1,110 @@
+import { windowLine, windowMemLines } from "../../../hwlib/index.ts";
+import { getValue, quantOf, type ValueId } from "../../../ir/index.ts";
+import { dividingLanes, lanesForRate } from "../layout.ts";
+import type { Stream } from "../network-builder.ts";
+import { isPixel, type WindowGeometry } from "../window-layer.ts";
+import { type Context, lutRamBits, lutRamWords, wideWindowBits } from "./context.ts";
+import { takeValue } from "./take.ts";
+
+/**
+ * The windows over a value, one after the other.
+ *
+ * @param lanes elements of a beat that the reader wants; it also takes whole windows
+ * @param byChannel channels outside, positions inside
+ */
+export function windowsOf(
+  context: Context,
+  window: WindowGeometry,
+  x: ValueId,
+  padding: number,
+  {
+    lanes,
+    byChannel = false,
+    isWhole,
+  }: { readonly lanes: number; readonly byChannel?: boolean; readonly isWhole?: boolean },
+): Stream {
+  const { places, taps, H, W, C } = window;
+  const { interval } = context.options;
+  const size = taps * C;
+  if (taps === 1 && window.PT + window.PB + window.PL + window.PR === 0) {
+    return pickedPixels(context, window, x, lanes, interval);
+  }
+  const format = quantOf(getValue(context.graph, x)).format;
+  const { places: _places, taps: _taps, ...geometry } = window;
+  const line = {
+    ...geometry,
+    X_W: format.width,
+    PAD: padding,
+    COLS: 1,
+    // A row buffer is wide and short: LUT RAM has 32 words, block RAM 512 at least.
+    STYLE: W > lutRamWords ? 1 : 0,
+  };
+  const canLine = windowLine.constraint?.(line) === undefined;
+  const wantsLine = isWhole ?? size * format.width <= wideWindowBits;
+  const title = `windows of ${window.KH} by ${window.KW} over ${H} by ${W} by ${C}`;
+  if (canLine && wantsLine) {
+    const input = takeValue(context, x, C, C);
+    const params = { ...line, X_W: input.widthBits };
+    const node = context.net.module("n2f_window_line", "window", title, params);
+    context.net.connect(input, { node, port: 0 });
+    return context.net.output(
+      node,
+      { vectors: places, vector: size, lanes: size },
+      input.widthBits,
+    );
+  }
+  const fewest = byChannel ? lanes : lanesForRate(places * taps, C, interval);
+  const P = byChannel || isWhole ? lanes : Math.max(fewest, dividingLanes(C, lanes));
+  const input = takeValue(context, x, C, P);
+  const least = windowMemLines(window);
+  const rows = Math.min(H, least + window.SH);
+  const params = {
+    ...geometry,
+    X_W: input.widthBits,
+    PAD: padding,
+    P,
+    LINES: Math.max(least, rows),
+    CHANNEL_MAJOR: byChannel,
+    STYLE: rows * W * C * input.widthBits > lutRamBits ? 1 : 0,
+  };
+  const node = context.net.module("n2f_window_mem", "window", title, params);
+  context.net.connect(input, { node, port: 0 });
+  const layout = { vectors: places, vector: size, lanes: P };
+  const stream = context.net.output(node, layout, input.widthBits);
+  if (byChannel) return isWhole ? context.net.convert(stream, size, size) : stream;
+  return context.net.convert(stream, size, lanes);
+}
+
+/** Every so-and-so-many pixel. */
+function pickedPixels(
+  context: Context,
+  window: WindowGeometry,
+  x: ValueId,
+  lanes: number,
+  interval: number,
+): Stream {
+  const { H, W, C, SH, SW, places } = window;
+  if (isPixel(window)) return takeValue(context, x, C, lanes);
+  const P = Math.max(lanesForRate(H * W, C, interval), dividingLanes(C, lanes));
+  const input = takeValue(context, x, C, P);
+  const OW = Math.floor((W - 1) / SW) + 1;
+  const node = context.net.module("n2f_slice", "slice", `every pixel in ${SH} by ${SW}`, {
+    WIDTH: P * input.widthBits,
+    H,
+    W,
+    B: C / P,
+    Y0: 0,
+    SY: SH,
+    OH: places / OW,
+    X0: 0,
+    SX: SW,
+    OW,
+  });
+  context.net.connect(input, { node, port: 0 });
+  const stream = context.net.output(
+    node,
+    { vectors: places, vector: C, lanes: P },
+    input.widthBits,
+  );
+  return context.net.convert(stream, C, lanes);
+}
