@@ -23,7 +23,8 @@ if (casesFolder === undefined) {
   for (const [key, count] of [...report.counts].sort(([, a], [, b]) => b - a)) {
     console.log(`${String(count).padStart(7)}  ${key}`);
   }
-  console.log(`slowest: ${Math.round(report.slowestMs)} ms of CPU time`);
+  const { seed, cpuMs } = report.slowest;
+  console.log(`slowest: ${Math.round(cpuMs)} ms of CPU time, seed ${seed}`);
   console.log(`${jobs.length} broken models, ${report.findings.length} findings`);
   process.exitCode = report.findings.length > 0 ? 1 : 0;
 }

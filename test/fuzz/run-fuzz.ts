@@ -18,7 +18,7 @@ export interface FuzzReport {
   readonly findings: readonly FuzzFinding[];
   /** How many models came how far. */
   readonly counts: ReadonlyMap<string, number>;
-  readonly slowestMs: number;
+  readonly slowest: { readonly seed: number; readonly cpuMs: number };
 }
 
 /** Jobs from `seed` on; each has a seed of its own, by which it can be tried again alone. */
@@ -38,7 +38,7 @@ export async function runFuzz(
   const worker = fileURLToPath(new URL("worker.ts", import.meta.url));
   const findings: FuzzFinding[] = [];
   const counts = new Map<string, number>();
-  let slowestMs = 0;
+  let slowest = { seed: 0, cpuMs: 0 };
   const options = { worker, processes, limitMs: watchdogMs, heapMb: 1024 };
   await runJobs<FuzzJob, FuzzAnswer>(jobs, options, (result, i) => {
     const text = faultOf(result);
@@ -50,9 +50,9 @@ export async function runFuzz(
     const { result: stage, detail, cpuMs } = result.answer;
     const key = stage === "FAULT" ? stage : `${stage}: ${detail}`;
     counts.set(key, (counts.get(key) ?? 0) + 1);
-    slowestMs = Math.max(slowestMs, cpuMs);
+    if (cpuMs > slowest.cpuMs) slowest = { seed: jobs[i].seed, cpuMs };
   });
-  return { findings, counts, slowestMs };
+  return { findings, counts, slowest };
 }
 
 function faultOf(result: Parameters<Parameters<typeof runJobs<FuzzJob, FuzzAnswer>>[2]>[0]) {
