@@ -3,6 +3,7 @@ import { type Shape, shapeText, sizeOf, stridesOf, type Tensor } from "../../ten
 import { axisOf, Formula } from "./formula.ts";
 import type { NodeView } from "./node-view.ts";
 import { defineRule, type Operand, type Rule, unsupported } from "./rule.ts";
+import type { RuleContext } from "./rule-context.ts";
 
 /*
  * Gathers and scatters by constant lists of positions: all become elements that are taken by their number.
@@ -74,8 +75,11 @@ function blockStarts(
   return { starts, block };
 }
 
-const blocks = (starts: readonly number[], block: Shape): number[] =>
-  starts.flatMap((start) => Array.from({ length: sizeOf(block) }, (_, i) => start + i));
+function blocks(context: RuleContext, starts: readonly number[], block: Shape): number[] {
+  const size = sizeOf(block);
+  context.checkListed(starts.length * size);
+  return starts.flatMap((start) => Array.from({ length: size }, (_, i) => start + i));
+}
 
 const gatherNd = defineRule({
   op: "GatherND",
@@ -84,8 +88,7 @@ const gatherNd = defineRule({
     const x = node.input(0);
     const { starts, block } = blockStarts(x.shape, rows, node.int("batch_dims", 0));
     const shape = [...rows.shape.slice(0, -1), ...block];
-    context.checkListed(sizeOf(shape));
-    return context.apply("take", [x], { shape, indices: blocks(starts, block) });
+    return context.apply("take", [x], { shape, indices: blocks(context, starts, block) });
   },
 });
 
@@ -158,7 +161,7 @@ const scatterNd = defineRule({
     const rows = node.constant(1, "the list of indices");
     const x = node.input(0);
     const { starts, block } = blockStarts(x.shape, rows, 0);
-    const targets = blocks(starts, block);
+    const targets = blocks(context, starts, block);
     return scatter(new Formula(context), x, node.input(2), targets, reductionOf(node));
   },
 });

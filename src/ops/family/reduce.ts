@@ -61,17 +61,17 @@ export function defineReduce(spec: ReduceSpec): Op {
     name: spec.name,
     summary: spec.summary,
     type: ([x], attrs) => typeOf(x, attrs),
-    float: ([x], attrs) => ({
-      ...typeOf(x, attrs),
-      data: Float64Array.from(
-        map(x, attrs, (at) =>
-          spec.float(
-            Float64Array.from(at, (i) => x.data[i]),
-            attrs,
-          ),
-        ),
-      ),
-    }),
+    float: ([x], attrs) => {
+      const { outer, length, inner } = parts(x, attrs);
+      const data = new Float64Array(outer * inner);
+      const along = new Float64Array(length);
+      for (let i = 0; i < data.length; i++) {
+        const start = Math.floor(i / inner) * length * inner + (i % inner);
+        for (let k = 0; k < length; k++) along[k] = x.data[start + k * inner];
+        data[i] = spec.float(along, attrs);
+      }
+      return { ...typeOf(x, attrs), data };
+    },
     narrow: () => [false],
     swapTranspose: (perm, attrs) => {
       const axis = normalizeAxis(attrs.axis, perm.length);

@@ -62,6 +62,21 @@ describe("results that would be listed number by number", () => {
     });
   });
 
+  it.each(["ScatterND", "GatherND"])("%s of large blocks is refused before that", (opType) => {
+    const isScatter = opType === "ScatterND";
+    const model = modelOf({
+      nodes: [node(opType, isScatter ? ["x", "rows", "x"] : ["x", "rows"], ["y"])],
+      inputs: { x: [1, 4, 2 ** 24] },
+      outputs: ["y"],
+      constants: { rows: tensor([1, 1], [0], "int64") },
+    });
+    expect(problemOf(() => importModel(model))).toMatchObject({
+      code: "N2F_ONNX_SHAPE",
+      message: `its result would be made of a list of ${2 ** 26} numbers`,
+      at: `y (${opType})`,
+    });
+  });
+
   it("a large product of constants is refused before it is worked out", () => {
     const model = (n: number) =>
       modelOf({

@@ -41,6 +41,13 @@ export function lowerInputs(context: Context): { beats: number; beatBytes: numbe
 /** Several tensors in one packet: cut apart by counting. */
 function lowerManyInputs(context: Context): { beats: number; beatBytes: number } {
   const values = inputsOf(context.graph);
+  const unread = values.filter(({ id }) => !context.readers.has(id)).map(({ id }) => id);
+  if (unread.length > 0) {
+    fail("N2F_OP_UNSUPPORTED", "inputs that nothing in the network reads", {
+      at: unread.join(", "),
+      hint: "Remove them from the model, or use --architecture parallel.",
+    });
+  }
   const formats = values.map((value) => quantOf(value).format);
   const containerBits = Math.max(...formats.map((format) => containerBytes(format) * 8));
   if (formats.some((format) => containerBytes(format) * 8 !== containerBits)) {
