@@ -16,6 +16,8 @@ export const constantsRight = definePass({
       const [left, right] = args.map((id) => build.value(id));
       if (left.kind !== "const" || right.kind === "const" || left.shape.length !== 2)
         return undefined;
+      // The result has the type of what stands on the left.
+      if (left.dtype !== right.dtype) return undefined;
       const turn = { perm: [1, 0] };
       const weights = build.op("transpose", [left.id], turn);
       if (right.shape.length === 1) return build.op("matmul", [right.id, weights]);

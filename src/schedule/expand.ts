@@ -110,10 +110,13 @@ function binary(build: NetBuilder, { fn }: BinaryKernel, a: Side, b: Side): Wire
   return extreme(build, fn, build.shiftLeft(a.wire, a.shift), build.shiftLeft(b.wire, b.shift));
 }
 
-/** The product of two varying numbers. */
+/** The product of two varying numbers. A square is never negative. */
 function product(build: NetBuilder, a: Wire, b: Wire): Wire {
   const [ca, cb] = [build.cell(a), build.cell(b)];
-  const corners = [ca.lo * cb.lo, ca.lo * cb.hi, ca.hi * cb.lo, ca.hi * cb.hi];
+  const corners =
+    a === b
+      ? [ca.lo * ca.lo, ca.hi * ca.hi, ...(ca.lo < 0n && ca.hi > 0n ? [0n] : [])]
+      : [ca.lo * cb.lo, ca.lo * cb.hi, ca.hi * cb.lo, ca.hi * cb.hi];
   const lo = corners.reduce((x, y) => (x < y ? x : y));
   const hi = corners.reduce((x, y) => (x > y ? x : y));
   return build.net({ kind: "mul", a, b }, lo, hi);

@@ -65,6 +65,32 @@ describe("found faults", () => {
     expect(build.cell(y)).toMatchObject({ lo: -1n, hi: 0n, net: { overflow: "SAT", width: 1 } });
   });
 
+  it.each([
+    [-4n, 3n, 0n, 16n],
+    [-5n, -2n, 4n, 25n],
+    [2n, 3n, 4n, 9n],
+  ])(
+    "a square of %s to %s could be negative in a netlist, where tables do not reach",
+    (...ends) => {
+      const [lo, hi, least, greatest] = ends;
+      const build = new NetBuilder();
+      const format = { signed: true, width: 8, frac: 0 };
+      const x: QuantArg = {
+        ...quantArg([1], 8, 0),
+        quant: { format, ranges: Ranges.all(lo, hi) },
+      };
+      const quant = primitive("square").quant([x], {});
+      const [y] = expandKernel(
+        build,
+        primitive("square").kernel([x], {}, quant),
+        [[build.input(lo, hi)]],
+        1,
+      );
+      expect(quant.ranges.hull()).toEqual([least, greatest]);
+      expect(build.cell(y)).toMatchObject({ lo: least, hi: greatest });
+    },
+  );
+
   it("a table value that overflows a double once it is scaled could not be made an integer", () => {
     const to = { signed: true, width: 8, frac: 20 };
     const attrs = precisionAttrs({ format: to, rounding: "RND", overflow: "WRAP" });
