@@ -58,6 +58,10 @@ const networks: Readonly<Record<string, Streamed>> = {
     model: "corpus/models/micro-kws-fp32-and-qdq/qdq.onnx",
   },
   "CIFAR-10 by Keras": { model: "corpus/models/cifar-base-kw/model.onnx", flags: bits },
+  "super resolution, as it was quantized": {
+    model: "corpus/models/espcn-x2-float-and-qonnx/quant.onnx",
+    vectors: 4,
+  },
   "drone that follows a face": { model: "corpus/models/dory-frontnet-int8/model.onnx" },
 };
 
@@ -111,6 +115,6 @@ describe.skipIf(!isReady)("networks as streams, under Verilator with random stal
         expect(products / multipliers / kernel.predicted.intervalCycles).toBeGreaterThan(busy);
       }
     },
-    900_000,
+    1_800_000,
   );
 });

@@ -54,6 +54,16 @@ export function choosePoints(
   return best && [...best].map((p, l) => options[l][p]);
 }
 
+/** A choice that is over the budget by little, where none is within it. */
+export function closestPoints(
+  options: readonly (readonly FoldingPoint[])[],
+  budget: Budget,
+  price: (cost: Resources) => number,
+): readonly FoldingPoint[] {
+  const { nearest } = new Choices(options, budget, price).relax(false);
+  return [...nearest].map((p, l) => options[l][p]);
+}
+
 function unit(at: number): Float64Array {
   const weights = new Float64Array(width);
   weights[at] = 1;
@@ -72,6 +82,8 @@ interface Relaxed {
   readonly weights: Float64Array;
   /** The cheapest choice within the budget that was met on the way. */
   readonly best: Int32Array | undefined;
+  /** The choice that was least over the budget. */
+  readonly nearest: Int32Array;
 }
 
 interface Partial {
@@ -155,6 +167,8 @@ class Choices {
     let best: Int32Array | undefined;
     let lowest = Number.POSITIVE_INFINITY;
     const layers = this.#counts.length;
+    let nearest: Int32Array = new Int32Array(layers);
+    let over = Number.POSITIVE_INFINITY;
     for (let round = 0; round < rounds; round++) {
       const choice = new Int32Array(layers);
       let sum = -dot(weights, this.room);
@@ -166,7 +180,10 @@ class Choices {
       if (sum > value) [value, found] = [sum, weights.slice()];
       const used = this.#used(choice);
       const repaired = this.#repair(choice, used.slice());
-      if (repaired !== undefined) {
+      // Sums that were corrected many times are added up again.
+      const excess = this.#excess(this.#used(repaired));
+      if (excess < over) [nearest, over] = [repaired, excess];
+      if (excess <= slack) {
         const price = this.priceOf(repaired);
         if (price < lowest) [best, lowest] = [repaired, price];
         if (!isPriced) break;
@@ -181,11 +198,11 @@ class Choices {
         for (let kind = 0; kind < kinds; kind++) weights[kind] /= total;
       }
     }
-    return { value, weights: found, best };
+    return { value, weights: found, best, nearest };
   }
 
-  /** Exchanges foldings of single layers as long as less is too much; nothing where some is left. */
-  #repair(choice: Int32Array, used: Float64Array): Int32Array | undefined {
+  /** Exchanges foldings of single layers as long as less is too much for it. */
+  #repair(choice: Int32Array, used: Float64Array): Int32Array {
     const repaired = choice.slice();
     for (let excess = this.#excess(used); excess > 0; ) {
       let [layer, point, least] = [-1, -1, excess];
@@ -200,15 +217,14 @@ class Choices {
           if (sum < least) [layer, point, least] = [l, p, sum];
         }
       });
-      if (layer < 0) return undefined;
+      if (layer < 0) break;
       const [costs, now] = [this.#costs[layer], repaired[layer] * width];
       for (let kind = 0; kind < width; kind++)
         used[kind] += costs[point * width + kind] - costs[now + kind];
       repaired[layer] = point;
       excess = least;
     }
-    // Sums that were corrected many times are added up again.
-    return this.#excess(this.#used(repaired)) <= slack ? repaired : undefined;
+    return repaired;
   }
 
   /** The layers one by one. */

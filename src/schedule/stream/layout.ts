@@ -40,3 +40,11 @@ export function lanesForRate(vectors: number, vector: number, cycles: number): n
     if (vector % lanes === 0 && (vectors * vector) / lanes <= cycles) return lanes;
   return vector;
 }
+
+export function greatestCommonDivisor(a: number, b: number): number {
+  return b === 0 ? a : greatestCommonDivisor(b, a % b);
+}
+
+export function leastCommonMultiple(a: number, b: number): number {
+  return (a / greatestCommonDivisor(a, b)) * b;
+}

@@ -16,7 +16,7 @@ import {
 } from "../../ir/index.ts";
 import { expandKernel } from "../expand.ts";
 import type { Layout } from "./layout.ts";
-import { beatsOf, elementAt } from "./layout.ts";
+import { beatsOf, elementAt, leastCommonMultiple } from "./layout.ts";
 
 /** Which element of a value lies in which lane of which beat, for all values of a region. */
 export interface Geometry {
@@ -89,7 +89,7 @@ export class RegionBuilder {
   input(
     elements: number,
     range: (element: number) => readonly [bigint, bigint],
-    repeat = elements,
+    repeat: number,
   ): Wire[] {
     const beats = this.#geometry.period(elements, repeat);
     return Array.from({ length: this.#geometry.lanes(elements) }, (_, lane) => {
@@ -124,7 +124,7 @@ export class RegionBuilder {
    *
    * @param repeat elements after which the codes repeat
    */
-  constants(elements: number, code: (element: number) => bigint, repeat = elements): Wire[] {
+  constants(elements: number, code: (element: number) => bigint, repeat: number): Wire[] {
     const beats = this.#geometry.period(elements, repeat);
     return Array.from({ length: this.#geometry.lanes(elements) }, (_, lane) => {
       const codes: bigint[] = [];
@@ -454,11 +454,6 @@ function periodOf(tracks: readonly (readonly bigint[])[], beats: number): number
   for (let period = 1; period < longest; period++)
     if (longest % period === 0 && isPeriod(period)) return period;
   return longest;
-}
-
-function leastCommonMultiple(a: number, b: number): number {
-  const divisor = (x: number, y: number): number => (y === 0 ? x : divisor(y, x % y));
-  return (a / divisor(a, b)) * b;
 }
 
 /** Whether an operand of so many elements comes over and over; without an index it does not. */

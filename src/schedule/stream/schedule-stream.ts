@@ -1,5 +1,4 @@
 import type { Resources } from "../../artifact/index.ts";
-import { fail } from "../../base/index.ts";
 import type { LayerPlan, StreamDesign } from "../../design/index.ts";
 import { windowLinePlan } from "../../hwlib/index.ts";
 import type { Graph, OpValue, Registry } from "../../ir/index.ts";
@@ -9,9 +8,11 @@ import { engineCost, networkCost } from "./cost.ts";
 import { dataflowOf } from "./dataflow.ts";
 import { sizeFifos } from "./depths.ts";
 import type { EngineLayer } from "./engine-layer.ts";
+import { fitNetwork } from "./fit.ts";
 import type { LayerFolding } from "./folding.ts";
 import { type Lowered, lowerGraph } from "./lower/lower-graph.ts";
-import { type Folding, fits, solveFolding } from "./solve.ts";
+import { refuseMisfit, refuseRate } from "./refusals.ts";
+import { type Folding, type FoldingProblem, fits, isMisfit } from "./solve.ts";
 import { type Budget, budgetKinds, type Target } from "./target.ts";
 import { planUnits, type Unit } from "./units.ts";
 import { windowGeometry } from "./window-layer.ts";
@@ -36,14 +37,15 @@ function wantsBlockRam(widthBits: number, depth: number): boolean {
   return luts > lutsPerBlockRam * Math.ceil(widthBits / 36) * Math.max(1, depth / 1024);
 }
 
-/** Attempts to find a folding whose measured interval is the wanted one, and whose whole fits the budget. */
-const attempts = 6;
+/** Attempts to find a network that fits and is fast enough with its FIFOs, whose depths are known last. */
+const attempts = 5;
 
 /**
  * Plans the streaming architecture for a quantized graph: folds each layer, joins the engines by FIFOs, and
  * finds their depths, the latency and the interval by running the handshakes of the whole network.
  *
- * @throws N2F_DESIGN_SIZE where nothing fits the target; N2F_OP_UNSUPPORTED for what cannot be streamed
+ * @throws N2F_DESIGN_SIZE where nothing fits the target; N2F_DESIGN_DEADLOCK where FIFOs that are set by hand
+ *   are too small; N2F_OP_UNSUPPORTED for what cannot be streamed
  */
 export function scheduleStream(
   graph: Graph,
@@ -62,45 +64,52 @@ export function scheduleStream(
     options.layers?.get(layer.origin.node) ?? options.layers?.get(layer.id) ?? {};
   const leastInterval = slowestWindow(units, graph);
   const wanted = targetFps === undefined ? undefined : Math.floor((clockMhz * 1e6) / targetFps);
-  let budget = target.budget;
-  let goal = wanted;
+  if (wanted !== undefined && leastInterval > wanted)
+    return refuseRate(wanted, leastInterval, { graph, clockMhz });
+  const lay = (folding: Folding) => {
+    onProgress(`folding the layers: an inference in ${folding.interval} cycles`);
+    const network = lower(graph, ops, units, folding, maxLevels);
+    return { network, total: networkCost(model, network.network) };
+  };
+  const cost = engineCost(model);
+  let problem: FoldingProblem = { layers, asked, cost, budget: target.budget, leastInterval };
+  if (wanted !== undefined) problem = { ...problem, wantedInterval: wanted };
+  onProgress("folding the layers");
   for (let attempt = 1; ; attempt++) {
-    onProgress("folding the layers");
-    const problem = { layers, asked, cost: engineCost(model), budget, leastInterval };
-    const folding = solveFolding(
-      goal === undefined ? problem : { ...problem, wantedInterval: goal },
-    );
-    if ("kind" in folding) return refuse(folding.kind, folding, graph, target);
-    if (wanted !== undefined && leastInterval > wanted)
-      return refuseRate(wanted, leastInterval, graph, clockMhz);
-    onProgress("joining the engines");
-    const draft = lower(graph, ops, units, folding, maxLevels);
-    const shallow = networkCost(model, draft.network);
-    if (!fits(shallow, target.budget) && attempt < attempts) {
-      budget = without(target.budget, shallow, folding.total);
-      continue;
-    }
-    const design = build(graph, top, draft, folding, maxLevels, options);
+    const fitted = fitNetwork(problem, lay);
+    if (isMisfit(fitted)) return refuseMisfit(fitted, { graph, target, clockMhz, problem });
+    const { folding } = fitted;
+    const design = build(graph, top, fitted.network, folding, maxLevels, options);
     const total = networkCost(model, design);
     const isFitting = fits(total, target.budget);
     const isFast = wanted === undefined || design.intervalCycles <= wanted;
-    if ((isFitting && isFast) || attempt === attempts) {
-      if (!isFitting) reportMisfit(total, target, graph);
+    if (isFitting && isFast) return design;
+    if (attempt === attempts) {
       if (wanted !== undefined && !isFast)
-        return refuseRate(wanted, design.intervalCycles, graph, clockMhz);
-      return design;
+        return refuseRate(wanted, design.intervalCycles, { graph, clockMhz });
+      const misfit = { interval: folding.interval, nearest: total };
+      const whole = { ...problem, budget: target.budget };
+      return refuseMisfit(misfit, { graph, target, clockMhz, problem: whole });
     }
-    if (!isFitting) budget = without(target.budget, total, folding.total);
-    if (wanted !== undefined && !isFast)
-      goal = Math.floor(((goal ?? wanted) * wanted) / design.intervalCycles);
+    if (!isFitting) {
+      const budget = withoutFifos(target.budget, total, fitted.total);
+      // With less room no interval is shorter.
+      problem = { ...problem, budget, leastInterval: Math.max(leastInterval, folding.interval) };
+      if (wanted !== undefined) problem = { ...problem, leastInterval };
+    }
+    if (wanted !== undefined && !isFast) {
+      const goal = problem.wantedInterval ?? wanted;
+      const wantedInterval = Math.floor((goal * wanted) / design.intervalCycles);
+      problem = { ...problem, wantedInterval };
+    }
   }
 }
 
-/** What the engines may take, when the rest of the design takes what it took. */
-function without(budget: Budget, total: Resources, engines: Resources): Budget {
+/** What is left for the rest when FIFOs take what they took. */
+function withoutFifos(budget: Budget, total: Resources, shallow: Resources): Budget {
   const left = budgetKinds.map((kind) => [
     kind,
-    Math.max(0, Math.floor(budget[kind] - (total[kind] - engines[kind]) * 1.02)),
+    Math.max(0, budget[kind] - Math.ceil((total[kind] - shallow[kind]) * 1.02)),
   ]);
   return Object.fromEntries(left) as Budget;
 }
@@ -194,47 +203,4 @@ function stepsOfWindow(value: OpValue, graph: Graph): number {
   const x = graph.values.get(value.args[0]);
   const geometry = windowGeometry(value, x?.shape ?? []);
   return windowLinePlan({ ...geometry, X_W: 1, PAD: 0, COLS: 1, STYLE: 0 }).steps;
-}
-
-const names = { lut: "LUT", ff: "FF", dsp: "DSP", bram36: "BRAM36" } as const;
-
-function refuse(
-  kind: keyof typeof names,
-  { needed, available, interval }: { needed: number; available: number; interval: number },
-  graph: Graph,
-  target: Target,
-): never {
-  const message = Number.isFinite(needed)
-    ? `even at one inference in ${interval} cycles the engines need ${Math.ceil(needed)} ${names[kind]}; ${target.title} gives ${available}`
-    : `no folding finishes an inference in ${interval} cycles`;
-  return fail("N2F_DESIGN_SIZE", message, {
-    at: graph.name,
-    hint: "Give a larger --target, fewer bits (--precision), or a lower --target-fps.",
-  });
-}
-
-function reportMisfit(total: Resources, target: Target, graph: Graph): never {
-  const over = budgetKinds.filter((kind) => total[kind] > target.budget[kind]);
-  const text = over
-    .map(
-      (kind) =>
-        `${Math.ceil(total[kind])} ${names[kind]} of ${target.budget[kind]} (${Math.ceil(total[kind] - target.budget[kind])} too many)`,
-    )
-    .join(", ");
-  return fail("N2F_DESIGN_SIZE", `the design does not fit ${target.title}: it needs ${text}`, {
-    at: graph.name,
-    hint: "Give a larger --target, fewer bits (--precision), or a --target-fps that leaves the layers more cycles.",
-  });
-}
-
-function refuseRate(wanted: number, interval: number, graph: Graph, clockMhz: number): never {
-  const rate = Math.floor((clockMhz * 1e6) / interval);
-  return fail(
-    "N2F_DESIGN_SIZE",
-    `an inference in ${wanted} cycles is wanted; ${interval} cycles are the least that was reached`,
-    {
-      at: graph.name,
-      hint: `Ask for --target-fps ${rate} or less, or raise --clock-mhz: windows take one pixel in a cycle.`,
-    },
-  );
 }

@@ -1,5 +1,5 @@
 import type { Resources } from "../../artifact/index.ts";
-import { choosePoints } from "./choose.ts";
+import { choosePoints, closestPoints } from "./choose.ts";
 import type { EngineLayer } from "./engine-layer.ts";
 import {
   candidateCycles,
@@ -9,7 +9,7 @@ import {
   leastCycles,
   type PointCost,
 } from "./folding.ts";
-import { type Budget, type BudgetKind, budgetKinds } from "./target.ts";
+import { type Budget, budgetKinds } from "./target.ts";
 
 /** What the solver is asked. */
 export interface FoldingProblem {
@@ -34,9 +34,12 @@ export interface Folding {
 /** Why nothing fits. */
 export interface Misfit {
   readonly interval: number;
-  readonly kind: BudgetKind;
-  readonly needed: number;
-  readonly available: number;
+  /** What a choice takes that is over the budget by little; absent where no folding is fast enough. */
+  readonly nearest?: Resources;
+}
+
+export function isMisfit(result: object): result is Misfit {
+  return !("total" in result);
 }
 
 const longest = 2 ** 40;
@@ -48,58 +51,61 @@ const longest = 2 ** 40;
  * With a wanted interval: the cheapest choice for it.
  */
 export function solveFolding(problem: FoldingProblem): Folding | Misfit {
-  const { layers, leastInterval, wantedInterval } = problem;
-  if (wantedInterval !== undefined) return chooseWithin(problem, wantedInterval);
-  const least = layers.reduce((top, layer) => Math.max(top, leastCycles(layer)), leastInterval);
-  const candidates = new Set<number>([least]);
-  for (const layer of layers)
-    for (const cycles of candidateCycles(layer, longest))
-      if (cycles > least) candidates.add(cycles);
-  const sorted = [...candidates].sort((a, b) => a - b);
-  let [low, high] = [0, sorted.length - 1];
-  let best = chooseWithin(problem, sorted[high]);
-  if ("kind" in best) return best;
+  const { wantedInterval } = problem;
+  if (wantedInterval !== undefined)
+    return choose(problem, wantedInterval) ?? misfit(problem, wantedInterval);
+  const intervals = possibleIntervals(problem);
+  let [low, high] = [0, intervals.length - 1];
+  let best = choose(problem, intervals[high]);
+  if (best === undefined) return misfit(problem, intervals[high]);
   while (low < high) {
     const middle = (low + high) >> 1;
-    const choice = chooseWithin(problem, sorted[middle]);
-    if ("kind" in choice) low = middle + 1;
+    const choice = choose(problem, intervals[middle]);
+    if (choice === undefined) low = middle + 1;
     else [high, best] = [middle, choice];
   }
   return best;
 }
 
-/** The cheapest foldings that finish within an interval, or what is missing. */
-function chooseWithin(problem: FoldingProblem, interval: number): Folding | Misfit {
-  const { layers, asked, cost, budget } = problem;
-  const options = layers.map((layer) => foldingPoints(layer, interval, asked(layer), cost));
-  const hasNone = options.findIndex((points) => points.length === 0);
-  if (hasNone >= 0)
-    return { interval, kind: "dsp", needed: Number.POSITIVE_INFINITY, available: budget.dsp };
-  const weight = (of: Resources) =>
-    budgetKinds.reduce((sum, kind) => sum + of[kind] / Math.max(1, budget[kind]), 0);
+/** All intervals that some choice of foldings has, in order. */
+export function possibleIntervals({ layers, leastInterval }: FoldingProblem): number[] {
+  const least = layers.reduce((top, layer) => Math.max(top, leastCycles(layer)), leastInterval);
+  const intervals = new Set<number>([least]);
+  for (const layer of layers)
+    for (const cycles of candidateCycles(layer, longest)) if (cycles > least) intervals.add(cycles);
+  return [...intervals].sort((a, b) => a - b);
+}
+
+function optionsWithin({ layers, asked, cost }: FoldingProblem, interval: number) {
+  return layers.map((layer) => foldingPoints(layer, interval, asked(layer), cost));
+}
+
+/** The cheapest foldings that finish within an interval; nothing where none fit. */
+function choose(problem: FoldingProblem, interval: number): Folding | undefined {
+  const { layers, budget } = problem;
+  const options = optionsWithin(problem, interval);
+  if (options.some((points) => points.length === 0)) return undefined;
+  const price = priceOf(budget);
   const cheapest = options.map((points) =>
-    points.reduce((best, point) => (weight(point.cost) < weight(best.cost) ? point : best)),
+    points.reduce((best, point) => (price(point.cost) < price(best.cost) ? point : best)),
   );
   const simple = collect(layers, cheapest, interval, problem.leastInterval);
   if (fits(simple.total, budget)) return simple;
-  const chosen = choosePoints(options, budget, weight);
-  if (chosen !== undefined) return collect(layers, chosen, interval, problem.leastInterval);
-  // The resource that is missed by most when each alone is spared as far as possible.
-  const least = (kind: BudgetKind) =>
-    options.reduce((sum, points) => sum + Math.min(...points.map((p) => p.cost[kind])), 0);
-  const missing = budgetKinds
-    .map((kind) => ({ kind, needed: simple.total[kind], least: least(kind) }))
-    .sort(
-      (a, b) =>
-        b.least / Math.max(1, budget[b.kind]) - a.least / Math.max(1, budget[a.kind]) ||
-        b.needed / Math.max(1, budget[b.kind]) - a.needed / Math.max(1, budget[a.kind]),
-    )[0];
-  return {
-    interval,
-    kind: missing.kind,
-    needed: Math.max(missing.least, budget[missing.kind] + 1),
-    available: budget[missing.kind],
-  };
+  const chosen = choosePoints(options, budget, price);
+  return chosen && collect(layers, chosen, interval, problem.leastInterval);
+}
+
+function misfit(problem: FoldingProblem, interval: number): Misfit {
+  const { layers, budget } = problem;
+  const options = optionsWithin(problem, interval);
+  if (options.some((points) => points.length === 0)) return { interval };
+  const points = closestPoints(options, budget, priceOf(budget));
+  return { interval, nearest: collect(layers, points, interval, problem.leastInterval).total };
+}
+
+/** Resources are worth their share of the budget. */
+function priceOf(budget: Budget): (of: Resources) => number {
+  return (of) => budgetKinds.reduce((sum, kind) => sum + of[kind] / Math.max(1, budget[kind]), 0);
 }
 
 function plus(a: Resources, b: Resources): Resources {

@@ -79,7 +79,3 @@ export function refuse(value: OpValue, why = "it has no stream module"): never {
     hint: "Use --architecture parallel for a small network, or remove the node from the model.",
   });
 }
-
-export function greatestCommonDivisor(a: number, b: number): number {
-  return b === 0 ? a : greatestCommonDivisor(b, a % b);
-}

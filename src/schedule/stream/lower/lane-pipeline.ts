@@ -10,11 +10,19 @@ import {
 } from "../../../ir/index.ts";
 import { sizeOf } from "../../../tensor/index.ts";
 import { scheduleStages } from "../../stages.ts";
-import { beatsOf, dividingLanes, elementsOf, type Layout, lanesForRate } from "../layout.ts";
+import {
+  beatsOf,
+  dividingLanes,
+  elementsOf,
+  greatestCommonDivisor,
+  type Layout,
+  lanesForRate,
+  leastCommonMultiple,
+} from "../layout.ts";
 import type { Stream } from "../network-builder.ts";
 import { elementGeometry, NotLocal, RegionBuilder, rowGeometry } from "../region.ts";
 import type { RegionUnit } from "../units.ts";
-import { type Context, greatestCommonDivisor, type Source } from "./context.ts";
+import type { Context, Source } from "./context.ts";
 
 /** One pipeline for a region; a stream for each of its outputs. */
 export function lanePipeline(
@@ -56,11 +64,16 @@ export function lanePipeline(
       );
       elements = largest;
     }
-    const wires = region.input(elements, (element) => {
-      const at = element % own;
-      const spare = BigInt(twos?.[at % n] ?? 0);
-      return [ranges.lo(at) >> spare, ranges.hi(at) >> spare];
-    });
+    const repeat = leastCommonMultiple(ranges.period, n);
+    const wires = region.input(
+      elements,
+      (element) => {
+        const at = element % own;
+        const spare = BigInt(twos?.[at % n] ?? 0);
+        return [ranges.lo(at) >> spare, ranges.hi(at) >> spare];
+      },
+      own % repeat === 0 ? repeat : elements,
+    );
     const signed = format.signed;
     wires.forEach((wire, lane) => {
       const { widthBits } = region.build.cell(wire);
@@ -264,7 +277,7 @@ function shiftBack(
   build.from(value.origin);
   const { ranges } = quantOf(value);
   const elements = sizeOf(value.shape);
-  const counts = region.constants(elements, (i) => BigInt(twos[i % twos.length]));
+  const counts = region.constants(elements, (i) => BigInt(twos[i % twos.length]), twos.length);
   const [least, most] = ranges.hull();
   const clip = (x: bigint) => (x < least ? least : x > most ? most : x);
   return wires.map((wire, lane) => {

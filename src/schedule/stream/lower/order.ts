@@ -2,9 +2,17 @@ import { assert } from "../../../base/index.ts";
 import { reorderMemory } from "../../../hwlib/index.ts";
 import { getValue, type Kernel, type OpValue } from "../../../ir/index.ts";
 import { sizeOf } from "../../../tensor/index.ts";
-import { beatsOf, dividingLanes, elementsOf, type Layout, lanesForRate } from "../layout.ts";
+import {
+  beatsOf,
+  dividingLanes,
+  elementsOf,
+  greatestCommonDivisor,
+  type Layout,
+  lanesForRate,
+} from "../layout.ts";
 import type { Stream } from "../network-builder.ts";
-import { type Context, greatestCommonDivisor, lutRamBits, refuse } from "./context.ts";
+import { type Upsampling, upsamplingOf } from "../upsampling.ts";
+import { type Context, lutRamBits, refuse } from "./context.ts";
 import { takeValue } from "./take.ts";
 
 /** Another order of elements. */
@@ -20,6 +28,9 @@ export function lowerGather(
   if (index.some((from) => from < 0)) {
     return refuse(value, "padding that no window takes in has no stream module yet");
   }
+  const from = getValue(context.graph, value.args[0]).shape;
+  const upsampling = upsamplingOf(kernel, from, value.shape);
+  if (upsampling !== undefined) return upsample(context, value, upsampling);
   const isConst = value.args.map((id) => getValue(context.graph, id).kind === "const");
   if (isConst.some((is) => is)) return refuse(value, "constants are joined to a stream");
   const lengths = value.args.map((id) => sizeOf(getValue(context.graph, id).shape));
@@ -68,6 +79,27 @@ export function lowerGather(
       ? { vectors: size / vector, vector, lanes }
       : { vectors: 1, vector: size, lanes };
   return context.net.output(node, layout, joined.widthBits);
+}
+
+/** Pixels and rows that come several times: a row is kept, or a pixel, and not the whole. */
+function upsample(context: Context, value: OpValue, of: Upsampling): Stream {
+  const { run, pixels, rows, factorX, factorY } = of;
+  const size = sizeOf(value.shape);
+  const channels = value.shape.at(-1) ?? 1;
+  const vector = run % channels === 0 ? channels : run;
+  const lanes = lanesForRate(size / vector, vector, context.options.interval);
+  const input = takeValue(context, value.args[0], vector, lanes);
+  const WIDTH = lanes * input.widthBits;
+  const B = run / lanes;
+  const kept = (factorY > 1 ? pixels * B : B) * WIDTH;
+  const params = {
+    ...{ WIDTH, W: pixels, B, FY: factorY, FX: factorX },
+    STYLE: kept > lutRamBits ? 1 : 0,
+  };
+  const title = `${rows} rows ${factorY} times, ${pixels} pixels ${factorX} times`;
+  const node = context.net.module("n2f_upsample", "upsample", title, params);
+  context.net.connect(input, { node, port: 0 });
+  return context.net.output(node, { vectors: size / vector, vector, lanes }, input.widthBits);
 }
 
 /** Beats of each of two streams that follow one another, over and over; nothing where it is no such joining. */

@@ -2,9 +2,15 @@ import { fail } from "../../../base/index.ts";
 import { containerBytes } from "../../../fixed/index.ts";
 import { getValue, inputsOf, quantOf, type ValueId } from "../../../ir/index.ts";
 import { sizeOf } from "../../../tensor/index.ts";
-import { dividingLanes, elementsOf, isPadded, lanesForRate } from "../layout.ts";
+import {
+  dividingLanes,
+  elementsOf,
+  greatestCommonDivisor,
+  isPadded,
+  lanesForRate,
+} from "../layout.ts";
 import { outside, type Stream } from "../network-builder.ts";
-import { type Context, greatestCommonDivisor } from "./context.ts";
+import type { Context } from "./context.ts";
 import { joinStreams } from "./order.ts";
 import { plainValue } from "./take.ts";
 
