@@ -1,4 +1,5 @@
 import { ServeError, type ServeStatus } from "../core/index.ts";
+import { HttpError } from "../http1/index.ts";
 
 const ofServeStatus: Readonly<Record<ServeStatus, number>> = {
   UNKNOWN: 400,
@@ -10,17 +11,6 @@ const ofServeStatus: Readonly<Record<ServeStatus, number>> = {
   ALREADY_EXISTS: 400,
   CANCELLED: 400,
 };
-
-/** A failure that only HTTP knows: a verb, a size, a path. */
-export class HttpError extends Error {
-  readonly status: number;
-
-  constructor(status: number, message: string) {
-    super(message);
-    this.name = "HttpError";
-    this.status = status;
-  }
-}
 
 /** HTTP status of any error. */
 export function httpStatusOf(error: unknown): number {

@@ -1,16 +1,15 @@
-import type { IncomingMessage, ServerResponse } from "node:http";
 import {
   datatypeBytes,
   type InferenceCore,
   type InferenceResponse,
   type InputSlot,
   isDatatype,
-  type OutputTensor,
   ServeError,
 } from "../core/index.ts";
+import type { BodySink, Exchange } from "../http1/index.ts";
 import type { Client } from "../wire/client.ts";
 import { PendingRequest } from "../wire/pending-request.ts";
-import { type BodySink, readBody, sendBody } from "./body.ts";
+import { readBody, sendBody } from "./body.ts";
 import { badJson } from "./http-error.ts";
 import { type InferJson, parseInferJson } from "./infer-json.ts";
 import { fillFromJson, jsonOfOutput } from "./json-tensor.ts";
@@ -30,14 +29,22 @@ export interface InferTarget {
 /** Serves `POST v2/models/MODEL/infer`; `fail` answers with an error. */
 export function serveInfer(
   target: InferTarget,
-  request: IncomingMessage,
-  response: ServerResponse,
+  exchange: Exchange,
   fail: (error: unknown) => void,
 ): void {
-  const body = new InferBody(target, request, response, fail);
-  response.once("close", () => body.cancel());
-  readBody(request, target.maxBytes, body);
+  const body = new InferBody(target, exchange, fail);
+  exchange.onGone = () => body.cancel();
+  readBody(exchange, target.maxBytes, body);
 }
+
+/** The JSON of a connection's last request. Most clients send the same one again, and only other tensors. */
+interface LastJson {
+  readonly bytes: Buffer;
+  readonly json: InferJson;
+}
+
+/** Longer JSON is not kept: it has the tensors in it. */
+const maxLastBytes = 4096;
 
 /**
  * The body of one inference request: JSON, then the binary tensors that it announces, which go straight
@@ -45,8 +52,7 @@ export function serveInfer(
  */
 class InferBody implements BodySink {
   readonly #target: InferTarget;
-  readonly #request: IncomingMessage;
-  readonly #response: ServerResponse;
+  readonly #exchange: Exchange;
   readonly #fail: (error: unknown) => void;
   /** Bytes of JSON in front; undefined if the body is JSON alone. */
   readonly #jsonBytes: number | undefined;
@@ -62,19 +68,13 @@ class InferBody implements BodySink {
   #target0: Uint8Array | undefined;
   #filled = 0;
 
-  constructor(
-    target: InferTarget,
-    request: IncomingMessage,
-    response: ServerResponse,
-    fail: (error: unknown) => void,
-  ) {
+  constructor(target: InferTarget, exchange: Exchange, fail: (error: unknown) => void) {
     this.#target = target;
-    this.#request = request;
-    this.#response = response;
+    this.#exchange = exchange;
     this.#fail = fail;
-    const header = request.headers[headerLengthName];
+    const header = exchange.head.headers[headerLengthName];
     if (header === undefined) return;
-    this.#jsonBytes = /^\d{1,15}$/.test(String(header)) ? Number(header) : -1;
+    this.#jsonBytes = /^\d{1,15}$/.test(header) ? Number(header) : -1;
     this.#isRaw = this.#jsonBytes === 0;
   }
 
@@ -86,7 +86,7 @@ class InferBody implements BodySink {
       this.#gathered += chunk.length;
       if (this.#jsonBytes === undefined || this.#isRaw || this.#gathered < this.#jsonBytes) return;
       const bytes = this.#takeGathered();
-      this.#begin(parseInferJson(bytes.toString("utf8", 0, this.#jsonBytes)));
+      this.#begin(this.#parse(bytes, this.#jsonBytes));
       rest = bytes.subarray(this.#jsonBytes);
     }
     this.#scatter(rest);
@@ -133,6 +133,23 @@ class InferBody implements BodySink {
     this.#pending?.request.cancel();
     this.#open = [];
     this.#target0 = undefined;
+  }
+
+  #parse(bytes: Buffer, jsonBytes: number): InferJson {
+    const { connection } = this.#exchange;
+    const last = connection.memory as LastJson | undefined;
+    if (
+      last?.bytes.length === jsonBytes &&
+      last.bytes.compare(bytes, 0, jsonBytes, 0, jsonBytes) === 0
+    ) {
+      return last.json;
+    }
+    const json = parseInferJson(bytes.toString("utf8", 0, jsonBytes));
+    if (jsonBytes <= maxLastBytes) {
+      const known: LastJson = { bytes: Buffer.from(bytes.subarray(0, jsonBytes)), json };
+      connection.memory = known;
+    }
+    return json;
   }
 
   #takeGathered(): Buffer {
@@ -225,25 +242,21 @@ class InferBody implements BodySink {
   }
 
   #answer(pending: PendingRequest, answer: InferenceResponse): void {
-    const response = this.#response;
-    if (response.destroyed) {
+    const exchange = this.#exchange;
+    if (exchange.isOver) {
       answer.release();
       return;
     }
+    let encoded: EncodedAnswer;
     try {
       pending.storeShared(answer);
-      const { headers, pieces, isBorrowed } = encodeAnswer(
-        answer,
-        this.#json as InferJson,
-        pending,
-      );
-      if (isBorrowed) response.once("close", () => answer.release());
-      sendBody(this.#request, response, headers, pieces);
-      if (!isBorrowed) answer.release();
+      encoded = encodeAnswer(answer, this.#json as InferJson, pending);
     } catch (error) {
       answer.release();
       this.#fail(error);
+      return;
     }
+    sendBody(exchange, encoded.headers, encoded.text, encoded.tensors, () => answer.release());
   }
 }
 
@@ -265,40 +278,45 @@ function rawShape(shape: readonly number[], datatype: string, body: Buffer): num
   return shape.map((size) => (size === -1 ? Math.floor(body.length / known) : size));
 }
 
-/** Binary outputs up to this size are copied, larger ones are sent from the pooled buffer. */
-const copyBytes = 64 * 1024;
-
-function encodeAnswer(answer: InferenceResponse, json: InferJson, pending: PendingRequest) {
-  const binary: Uint8Array[] = [];
-  let isBorrowed = false;
-  const outputs = answer.outputs.map((output) => {
-    if (pending.isShared(output)) return outputText(output, "");
-    const asked = json.outputs.find(({ name }) => name === output.name);
-    if (!(asked?.isBinary ?? json.isBinaryDefault)) {
-      return outputText(output, `,"data":${jsonOfOutput(output)}`);
-    }
-    const { bytes } = output;
-    if (bytes.length > copyBytes) isBorrowed = true;
-    binary.push(bytes.length > copyBytes ? bytes : Buffer.from(bytes));
-    return outputText(output, `,"parameters":{"binary_data_size":${bytes.length}}`);
-  });
-  const id = answer.id === "" ? "" : `"id":${JSON.stringify(answer.id)},`;
-  const head =
-    `{${id}"model_name":${JSON.stringify(answer.model)},` +
-    `"model_version":${JSON.stringify(answer.version)},"outputs":[${outputs.join(",")}]}`;
-  if (binary.length === 0) {
-    return { headers: { "content-type": "application/json" }, pieces: [head], isBorrowed };
-  }
-  const headBytes = Buffer.from(head);
-  const headers = {
-    "content-type": "application/octet-stream",
-    "inference-header-content-length": String(headBytes.length),
-  };
-  const isSmall = !isBorrowed;
-  const pieces = isSmall ? [Buffer.concat([headBytes, ...binary])] : [headBytes, ...binary];
-  return { headers, pieces, isBorrowed };
+/** An answer as `Exchange.reply` takes it. */
+interface EncodedAnswer {
+  readonly headers: string;
+  readonly text: string;
+  readonly tensors: readonly Uint8Array[];
 }
 
-function outputText({ name, datatype, shape }: OutputTensor, rest: string): string {
-  return `{"name":${JSON.stringify(name)},"datatype":"${datatype}","shape":[${shape.join(",")}]${rest}}`;
+function encodeAnswer(
+  answer: InferenceResponse,
+  json: InferJson,
+  pending: PendingRequest,
+): EncodedAnswer {
+  const tensors: Uint8Array[] = [];
+  const { id, model, version, outputs } = answer;
+  let text = id === "" ? "{" : `{"id":${JSON.stringify(id)},`;
+  text += `"model_name":${JSON.stringify(model)},"model_version":"${version}","outputs":[`;
+  for (let at = 0; at < outputs.length; at++) {
+    const output = outputs[at];
+    const { name, datatype, shape, bytes } = output;
+    if (at > 0) text += ",";
+    text += `{"name":${JSON.stringify(name)},"datatype":"${datatype}","shape":[${shape.join(",")}]`;
+    if (pending.isShared(output)) {
+      text += "}";
+    } else if (isBinary(name, json)) {
+      tensors.push(bytes);
+      text += `,"parameters":{"binary_data_size":${bytes.length}}}`;
+    } else text += `,"data":${jsonOfOutput(output)}}`;
+  }
+  text += "]}";
+  if (tensors.length === 0) return { headers: jsonType, text, tensors };
+  const headers =
+    "Content-Type: application/octet-stream\r\n" +
+    `Inference-Header-Content-Length: ${Buffer.byteLength(text)}\r\n`;
+  return { headers, text, tensors };
+}
+
+const jsonType = "Content-Type: application/json\r\n";
+
+function isBinary(name: string, { outputs, isBinaryDefault }: InferJson): boolean {
+  if (outputs.length === 0) return isBinaryDefault;
+  return outputs.find((output) => output.name === name)?.isBinary ?? isBinaryDefault;
 }

@@ -1,11 +1,10 @@
-import type { IncomingMessage, ServerResponse } from "node:http";
+import type { Exchange } from "../http1/index.ts";
 import type { Client } from "../wire/client.ts";
 import type { EndpointGroup } from "../wire/restriction.ts";
 
 /** One request, matched to a route. */
-export interface Exchange {
-  readonly request: IncomingMessage;
-  readonly response: ServerResponse;
+export interface RestCall {
+  readonly exchange: Exchange;
   /** The parts of the path that the pattern leaves open, decoded; "" where a route has no such part. */
   readonly model: string;
   readonly version: string;
@@ -18,7 +17,7 @@ export interface Exchange {
 }
 
 /** Gives the JSON of the answer, undefined for an empty one, or `handled` if it answers itself. */
-export type Handler = (exchange: Exchange) => unknown;
+export type Handler = (call: RestCall) => unknown;
 
 /** Returned by a handler that answers by itself. */
 export const handled = Symbol("handled");

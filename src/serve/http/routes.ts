@@ -4,6 +4,7 @@ import {
   ServeError,
   type SharedMemoryRegion,
 } from "../core/index.ts";
+import { HttpError } from "../http1/index.ts";
 import { type LoadParameter, loadModel, unloadModel } from "../wire/repository.ts";
 import { logSettings, traceSettings } from "../wire/settings.ts";
 import {
@@ -12,14 +13,14 @@ import {
   registerRegion,
   unregisterRegion,
 } from "../wire/shared-memory-control.ts";
-import { badJson, HttpError } from "./http-error.ts";
+import { badJson } from "./http-error.ts";
 import { serveInfer } from "./infer.ts";
-import { type Exchange, type Handler, type HttpRoute, handled } from "./router.ts";
+import { type Handler, type HttpRoute, handled } from "./router.ts";
 
 /** Every endpoint of the REST interface. The hot one stands first. */
 export function httpRoutes(core: InferenceCore, maxBytes: number): readonly HttpRoute[] {
-  const infer: Handler = ({ model, version, client, request, response, fail }) => {
-    serveInfer({ core, model, version, client, maxBytes }, request, response, fail);
+  const infer: Handler = ({ model, version, client, exchange, fail }) => {
+    serveInfer({ core, model, version, client, maxBytes }, exchange, fail);
     return handled;
   };
   const ready = (is: boolean): undefined => {
@@ -38,8 +39,7 @@ export function httpRoutes(core: InferenceCore, maxBytes: number): readonly Http
   ];
   const trace: HttpRoute["verbs"] = {
     GET: ({ model }) => traceSettings(core, model, {}),
-    POST: async (exchange) =>
-      traceSettings(core, exchange.model, traceChanges(await exchange.json())),
+    POST: async ({ model, json }) => traceSettings(core, model, traceChanges(await json())),
   };
 
   return [
@@ -63,19 +63,17 @@ export function httpRoutes(core: InferenceCore, maxBytes: number): readonly Http
       pattern: "v2/repository/index",
       group: "model-repository",
       verbs: {
-        POST: async (exchange) =>
-          core
-            .repositoryIndex({ ready: (await exchange.json())["ready"] === true })
-            .map(indexEntry),
+        POST: async ({ json }) =>
+          core.repositoryIndex({ ready: (await json())["ready"] === true }).map(indexEntry),
       },
     },
     {
       pattern: "v2/repository/models/:model/load",
       group: "model-repository",
       verbs: {
-        POST: async (exchange) => {
-          const parameters = loadParameters(parametersOf(await exchange.json()));
-          await loadModel(core, "", exchange.model, parameters);
+        POST: async ({ model, json }) => {
+          const parameters = loadParameters(parametersOf(await json()));
+          await loadModel(core, "", model, parameters);
         },
       },
     },
@@ -83,9 +81,9 @@ export function httpRoutes(core: InferenceCore, maxBytes: number): readonly Http
       pattern: "v2/repository/models/:model/unload",
       group: "model-repository",
       verbs: {
-        POST: async (exchange) => {
-          const dependents = parametersOf(await exchange.json())["unload_dependents"] === true;
-          await unloadModel(core, "", exchange.model, dependents);
+        POST: async ({ model, json }) => {
+          const dependents = parametersOf(await json())["unload_dependents"] === true;
+          await unloadModel(core, "", model, dependents);
         },
       },
     },
@@ -97,7 +95,7 @@ export function httpRoutes(core: InferenceCore, maxBytes: number): readonly Http
       group: "logging",
       verbs: {
         GET: () => logSettings(core, {}),
-        POST: async (exchange) => logSettings(core, (await exchange.json()) as LogSettings),
+        POST: async ({ json }) => logSettings(core, (await json()) as LogSettings),
       },
     },
     ...sharedMemoryRoutes(core),
@@ -114,8 +112,8 @@ function sharedMemoryRoutes(core: InferenceCore): readonly HttpRoute[] {
       byte_size: byteSize,
     }));
   const unregister: Handler = ({ client, region }) => unregisterRegion(core, client, region);
-  const register: Handler = async (exchange) =>
-    registerRegion(core, exchange.client, regionOf(exchange, await exchange.json()));
+  const register: Handler = async ({ client, region, json }) =>
+    registerRegion(core, client, regionOf(region, await json()));
   const system = "v2/systemsharedmemory";
   const cuda = "v2/cudasharedmemory";
   return [
@@ -136,7 +134,7 @@ function sharedMemoryRoutes(core: InferenceCore): readonly HttpRoute[] {
   ];
 }
 
-function regionOf({ region }: Exchange, json: Record<string, unknown>): SharedMemoryRegion {
+function regionOf(region: string, json: Record<string, unknown>): SharedMemoryRegion {
   const { key, offset = 0, byte_size: byteSize } = json;
   if (typeof key !== "string") throw badJson("'key' must be a string");
   for (const size of [offset, byteSize]) {

@@ -1,20 +1,14 @@
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
-import { createServer as createTlsServer } from "node:https";
 import type { InferenceCore } from "../core/index.ts";
 import type { FrontEnd, FrontEndOptions, ServeLogger } from "../front-ends.ts";
-import { isLoopback } from "../wire/client.ts";
-import { listen, tlsOptions } from "../wire/listen.ts";
+import { type Exchange, HttpError, HttpListener, type RequestHead } from "../http1/index.ts";
 import { refusalOf } from "../wire/restriction.ts";
 import { sendBody, wholeBody } from "./body.ts";
-import { HttpError, httpStatusOf } from "./http-error.ts";
+import { httpStatusOf } from "./http-error.ts";
 import { parseObject } from "./infer-json.ts";
-import { type Exchange, type Handler, handled, Router } from "./router.ts";
+import { type Handler, handled, type Match, type RestCall, Router } from "./router.ts";
 import { httpRoutes } from "./routes.ts";
 
-/** Longer than the pauses between the jobs of a client, so that its kept connection is still there. */
-const keepAliveMs = 75_000;
-/** A request must be complete by then, headers and body. */
-const requestMs = 300_000;
+const jsonType = "Content-Type: application/json\r\n";
 
 /** The REST port. */
 export class HttpServer implements FrontEnd {
@@ -24,8 +18,10 @@ export class HttpServer implements FrontEnd {
   readonly #options: FrontEndOptions;
   readonly #logger: ServeLogger;
   readonly #router: Router;
-  readonly #server: Server;
+  readonly #listener: HttpListener;
   readonly #hasRestrictions: boolean;
+  /** Heads are kept by their connections; most requests of one have the same. */
+  readonly #matches = new WeakMap<RequestHead, Match>();
 
   constructor(core: InferenceCore, options: FrontEndOptions, logger: ServeLogger) {
     this.#core = core;
@@ -33,124 +29,100 @@ export class HttpServer implements FrontEnd {
     this.#logger = logger;
     this.#router = new Router(httpRoutes(core, options.maxRequestBytes));
     this.#hasRestrictions = Object.keys(options.restrict).length > 0;
-    const { tls } = options;
-    const settings = {
-      keepAliveTimeout: keepAliveMs,
-      requestTimeout: requestMs,
-      headersTimeout: 30_000,
-      noDelay: true,
-    };
-    this.#server =
-      tls === undefined
-        ? createServer(settings)
-        : createTlsServer({ ...settings, ...tlsOptions(tls) });
-    this.#server.on("request", (request, response) => this.#onRequest(request, response));
-    this.#server.on("clientError", (error: NodeJS.ErrnoException, socket) => {
-      if (!socket.writable) return;
-      const status = error.code === "HPE_HEADER_OVERFLOW" ? 431 : 400;
-      const body = JSON.stringify({ error: `malformed HTTP request: ${error.message}` });
-      socket.end(
-        `HTTP/1.1 ${status} Bad Request\r\nContent-Type: application/json\r\n` +
-          `Content-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n${body}`,
-      );
-    });
+    this.#listener = new HttpListener(options, (exchange) => this.#onExchange(exchange));
   }
 
   /** @throws Nn2fpgaError */
   async start(port: number): Promise<this> {
-    this.address = await listen(this.#server, this.#options.host, port, "http");
+    this.address = await this.#listener.start(port);
     return this;
   }
 
-  async close(graceMs: number): Promise<void> {
-    const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()));
-    this.#server.closeIdleConnections();
-    const idle = setInterval(() => this.#server.closeIdleConnections(), 50);
-    const timer = setTimeout(() => this.#server.closeAllConnections(), graceMs);
-    await closed;
-    clearTimeout(timer);
-    clearInterval(idle);
+  close(graceMs: number): Promise<void> {
+    return this.#listener.close(graceMs);
   }
 
-  #onRequest(request: IncomingMessage, response: ServerResponse): void {
-    const fail = (error: unknown) => this.#fail(request, response, error);
-    response.on("error", () => {}); // Told by `close`.
+  #onExchange(exchange: Exchange): void {
+    const fail = (error: unknown): void => this.#fail(exchange, error);
     try {
-      const match = this.#router.find(request.url ?? "/");
-      if (match === undefined) throw new HttpError(404, `no such endpoint: ${request.url}`);
-      const { route, model, version, region } = match;
-      const handler = route.verbs[request.method as "GET" | "POST"];
-      if (handler === undefined) {
-        response.setHeader("Allow", Object.keys(route.verbs).join(", "));
-        throw new HttpError(405, `${request.method} is not allowed for ${request.url}`);
-      }
+      const { route, handler, ...open } = this.#match(exchange);
+      const { headers } = exchange.head;
       if (this.#hasRestrictions) {
-        const refusal = refusalOf(route.group, this.#options.restrict, request.headers);
+        const refusal = refusalOf(route.group, this.#options.restrict, headers);
         if (refusal !== undefined) throw new HttpError(403, refusal);
       }
-      const client = {
-        isLocal: isLoopback(request.socket.remoteAddress),
-        traceparent: request.headers["traceparent"] as string | undefined,
+      const call: RestCall = {
+        exchange,
+        ...open,
+        client: { isLocal: exchange.connection.isLocal, traceparent: headers["traceparent"] },
+        json: () => this.#json(exchange),
+        fail,
       };
-      const json = () => this.#json(request);
-      const exchange = { request, response, model, version, region, client, json, fail };
-      const isBulky = route.group === "inference";
-      if (isBulky && this.#core.pressure.isHigh) {
+      if (route.group === "inference" && this.#core.pressure.isHigh) {
         // Not read until memory is there; the socket's own buffers fill, and the client waits.
         this.#core.pressure.onRelief(() => {
-          if (!response.destroyed) this.#run(handler, exchange);
+          if (!exchange.isOver) this.#run(handler, call);
         });
-      } else this.#run(handler, exchange);
+      } else this.#run(handler, call);
     } catch (error) {
-      fail(error instanceof URIError ? new HttpError(400, "malformed escapes in the path") : error);
+      fail(error);
     }
   }
 
-  #run(handler: Handler, exchange: Exchange): void {
+  /** @throws HttpError 400, 404, 405 */
+  #match({ head }: Exchange): Match & { readonly handler: Handler } {
+    let match = this.#matches.get(head);
+    if (match === undefined) {
+      try {
+        match = this.#router.find(head.target);
+      } catch {
+        throw new HttpError(400, "malformed escapes in the path");
+      }
+      if (match === undefined) throw new HttpError(404, `no such endpoint: ${head.target}`);
+      this.#matches.set(head, match);
+    }
+    const handler = match.route.verbs[head.method as "GET" | "POST"];
+    if (handler !== undefined) return { ...match, handler };
+    throw new HttpError(405, `${head.method} is not allowed for ${head.target}`, {
+      headers: `Allow: ${Object.keys(match.route.verbs).join(", ")}\r\n`,
+    });
+  }
+
+  #run(handler: Handler, call: RestCall): void {
     try {
-      const result = handler(exchange);
+      const result = handler(call);
       if (result === handled) return;
       if (result instanceof Promise) {
-        result.then((value) => this.#answer(exchange, value)).catch(exchange.fail);
-      } else this.#answer(exchange, result);
+        result.then((value) => this.#answer(call.exchange, value)).catch(call.fail);
+      } else this.#answer(call.exchange, result);
     } catch (error) {
-      exchange.fail(error);
+      call.fail(error);
     }
   }
 
-  #answer({ request, response }: Exchange, value: unknown): void {
-    if (response.destroyed) return;
-    if (value === undefined) {
-      response.writeHead(200, { "content-length": 0 });
-      response.end();
-    } else {
-      const headers = { "content-type": "application/json" };
-      sendBody(request, response, headers, [JSON.stringify(value)]);
-    }
+  #answer(exchange: Exchange, value: unknown): void {
+    if (value === undefined) exchange.reply(200, "", "");
+    else sendBody(exchange, jsonType, JSON.stringify(value));
   }
 
-  async #json(request: IncomingMessage): Promise<Record<string, unknown>> {
-    const body = await wholeBody(request, this.#options.maxRequestBytes);
+  async #json(exchange: Exchange): Promise<Record<string, unknown>> {
+    const body = await wholeBody(exchange, this.#options.maxRequestBytes);
     return body.length === 0 ? {} : parseObject(body.toString("utf8"));
   }
 
-  #fail(request: IncomingMessage, response: ServerResponse, error: unknown): void {
-    if (response.destroyed || response.writableEnded) return;
-    if (response.headersSent) {
-      response.destroy();
-      return;
-    }
+  #fail(exchange: Exchange, error: unknown): void {
+    if (exchange.isOver) return;
     const status = httpStatusOf(error);
     const message = error instanceof Error ? error.message : String(error);
-    const { traceparent } = request.headers;
-    const fields = { url: request.url, status, ...(traceparent !== undefined && { traceparent }) };
+    const { target, headers } = exchange.head;
+    const { traceparent } = headers;
+    const fields = { url: target, status, ...(traceparent !== undefined && { traceparent }) };
     this.#logger.debug({ ...fields, error }, "request refused");
-    if (status === 413) response.setHeader("Connection", "close");
-    const body = message === "" ? "" : JSON.stringify({ error: message });
-    response.writeHead(status, {
-      "content-type": "application/json",
-      "content-length": Buffer.byteLength(body),
-    });
-    response.end(body);
+    const lines = error instanceof HttpError ? error.headers : "";
+    exchange.reply(
+      status,
+      jsonType + lines,
+      message === "" ? "" : JSON.stringify({ error: message }),
+    );
   }
 }
