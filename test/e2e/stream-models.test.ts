@@ -62,6 +62,15 @@ const networks: Readonly<Record<string, Streamed>> = {
     model: "corpus/models/espcn-x2-float-and-qonnx/quant.onnx",
     vectors: 4,
   },
+  "self-attention on MNIST": {
+    model: "corpus/models/self-attention-mnist/model.onnx",
+    flags: bits,
+  },
+  "speech without noise, a step of an LSTM": {
+    model: "corpus/models/dtln-stage1-lstm/model.onnx",
+    flags: { ...bits, targetFps: 80_000 },
+    interval: 2500,
+  },
   "drone that follows a face": { model: "corpus/models/dory-frontnet-int8/model.onnx" },
 };
 

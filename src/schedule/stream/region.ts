@@ -76,6 +76,7 @@ export class RegionBuilder {
   readonly #wires = new Map<ValueId, readonly Wire[]>();
   readonly #sizes = new Map<ValueId, number>();
   readonly #tracks = new Map<string, Track>();
+  #place: Int32Array | undefined;
 
   constructor(geometry: Geometry) {
     this.#geometry = geometry;
@@ -85,17 +86,22 @@ export class RegionBuilder {
    * Lanes of a stream that comes in, each with the interval of all elements that pass there.
    *
    * @param repeat elements after which the intervals repeat
+   * @param fed lanes that come in; every so many lanes of a beat are the same again
    */
   input(
     elements: number,
     range: (element: number) => readonly [bigint, bigint],
     repeat: number,
+    fed = this.#geometry.lanes(elements),
   ): Wire[] {
     const beats = this.#geometry.period(elements, repeat);
-    return Array.from({ length: this.#geometry.lanes(elements) }, (_, lane) => {
+    const lanes = this.#geometry.lanes(elements);
+    return Array.from({ length: fed }, (_, first) => {
       let [lo, hi] = [0n, 0n];
       let isFirst = true;
-      for (let beat = 0; beat < beats; beat++) {
+      for (let at = 0; at < (beats * lanes) / fed; at++) {
+        const beat = at % beats;
+        const lane = first + Math.floor(at / beats) * fed;
         const element = this.#geometry.element(elements, beat, lane);
         if (element < 0) continue;
         const [low, high] = range(element);
@@ -119,13 +125,24 @@ export class RegionBuilder {
   }
 
   /**
+   * What is added from here on is a small value, repeated in this way beside a larger one.
+   *
+   * @param place for each element of the larger value the own one that it meets; absent: all are over and over
+   */
+  at(place: Int32Array | undefined): void {
+    this.#place = place;
+  }
+
+  /**
    * The lanes of `code(element)` for a value of so many elements. Where the beats have more than those, the
    * value comes over and over beside a larger one.
    *
    * @param repeat elements after which the codes repeat
    */
   constants(elements: number, code: (element: number) => bigint, repeat: number): Wire[] {
-    const beats = this.#geometry.period(elements, repeat);
+    const place = this.#place;
+    const { beats: all } = this.#geometry;
+    const beats = place === undefined ? this.#geometry.period(elements, repeat) : all;
     return Array.from({ length: this.#geometry.lanes(elements) }, (_, lane) => {
       const codes: bigint[] = [];
       let known: bigint | undefined;
@@ -136,7 +153,7 @@ export class RegionBuilder {
           codes.push(known ?? 0n);
           continue;
         }
-        const value = code(element % elements);
+        const value = code(place?.[element] ?? element % elements);
         if (known !== undefined && value !== known) varies = true;
         known = value;
         codes.push(value);

@@ -1,18 +1,10 @@
 import type { Field, PipelineSegment, Wire } from "../../../design/index.ts";
 import { memoryImage } from "../../../hwlib/index.ts";
-import {
-  getValue,
-  type Kernel,
-  type OpValue,
-  quantArgs,
-  quantOf,
-  type ValueId,
-} from "../../../ir/index.ts";
+import { getValue, quantArgs, quantOf, type ValueId } from "../../../ir/index.ts";
 import { sizeOf } from "../../../tensor/index.ts";
 import { scheduleStages } from "../../stages.ts";
 import {
   beatsOf,
-  dividingLanes,
   elementsOf,
   greatestCommonDivisor,
   type Layout,
@@ -20,28 +12,33 @@ import {
   leastCommonMultiple,
 } from "../layout.ts";
 import type { Stream } from "../network-builder.ts";
-import { elementGeometry, NotLocal, RegionBuilder, rowGeometry } from "../region.ts";
+import { elementGeometry, RegionBuilder, rowGeometry } from "../region.ts";
 import type { RegionUnit } from "../units.ts";
 import type { Context, Source } from "./context.ts";
+import { fitsAll, type Spread, spreadOver, spreadsOf, withoutSpread } from "./spread.ts";
 
-/** One pipeline for a region; a stream for each of its outputs. */
+/**
+ * One pipeline for a region; a stream for each of its outputs.
+ *
+ * @param resultBits bits of each result, where they are not those of its format
+ */
 export function lanePipeline(
   context: Context,
   unit: RegionUnit,
   sources: ReadonlyMap<ValueId, Source>,
+  resultBits?: number,
 ): Stream[] {
   const size = (id: ValueId) => sizeOf(getValue(context.graph, id).shape);
-  const rows = rowsOf(unit);
   const { interval, maxLevels } = context.options;
   const largest = Math.max(...[...unit.inputs, ...unit.outputs].map(size));
-  const shape = elementLayout(unit, sources, largest, interval);
+  const [rows, shape, spread] = planBeats(context, unit, sources, largest, interval);
   const geometry = rows === undefined ? elementGeometry(shape) : rowGeometry(rows);
   const region = new RegionBuilder(geometry);
   const fields: Field[] = [];
   const inputBits: number[] = [];
   const inputs: Stream[] = [];
   let bits = 0;
-  const bound: { id: ValueId; elements: number; wires: Wire[]; twos?: readonly number[] }[] = [];
+  const bound: Bound[] = [];
   for (const id of unit.inputs) {
     const { stream, twos } = sources.get(id) as Source;
     const own = size(id);
@@ -49,31 +46,21 @@ export function lanePipeline(
     const { ranges, format } = quantOf(value);
     const n = twos?.length ?? 1;
     region.build.from(value.origin);
+    const small = spread.get(id);
+    const elements = small === undefined ? own : largest;
     let fed: Stream;
-    let elements = own;
     if (rows !== undefined) fed = context.net.convert(stream, own / rows, own / rows);
-    else if (own === largest) fed = context.net.convert(stream, shape.vector, shape.lanes);
-    else {
-      fed = spreadOver(
-        context,
-        unit,
-        id,
-        context.net.convert(stream, own, dividingLanes(own, shape.lanes)),
-        shape,
-        largest / own,
-      );
-      elements = largest;
-    }
-    const repeat = leastCommonMultiple(ranges.period, n);
-    const wires = region.input(
-      elements,
-      (element) => {
-        const at = element % own;
-        const spare = BigInt(twos?.[at % n] ?? 0);
-        return [ranges.lo(at) >> spare, ranges.hi(at) >> spare];
-      },
-      own % repeat === 0 ? repeat : elements,
-    );
+    else if (small === undefined) fed = context.net.convert(stream, shape.vector, shape.lanes);
+    else fed = spreadOver(context, id, stream, shape, small.repetition, own);
+    const range = (element: number): readonly [bigint, bigint] => {
+      const at = small?.place[element] ?? element;
+      const spare = BigInt(twos?.[at % n] ?? 0);
+      return [ranges.lo(at) >> spare, ranges.hi(at) >> spare];
+    };
+    const least = leastCommonMultiple(ranges.period, n);
+    const isCyclic = own % least === 0 && small?.scattered === undefined;
+    const repeat = isCyclic ? least : elements;
+    const wires = region.input(elements, range, repeat, fed.layout.lanes);
     const signed = format.signed;
     wires.forEach((wire, lane) => {
       const { widthBits } = region.build.cell(wire);
@@ -85,11 +72,15 @@ export function lanePipeline(
     bound.push({ id, elements, wires, ...(twos && { twos }) });
   }
   for (const { id, elements, wires, twos } of bound) {
-    const shifted = twos === undefined ? wires : shiftBack(context, region, id, wires, twos);
+    const lanes = geometry.lanes(elements);
+    const all = Array.from({ length: lanes }, (_, lane) => wires[lane % wires.length]);
+    region.at(spread.get(id)?.scattered);
+    const shifted = twos === undefined ? all : shiftBack(context, region, id, all, twos);
     region.bind(id, elements, shifted);
   }
   for (const { value, kernel } of unit.members) {
-    const local = withoutSpread(context, kernel, value, size, largest, rows);
+    const local = rows === undefined ? withoutSpread(kernel, value, spread) : kernel;
+    region.at(spread.get(value.id)?.scattered);
     region.add(value, local, quantArgs(context.graph, value), size(value.id));
   }
   const constants = region.constantWords();
@@ -106,24 +97,23 @@ export function lanePipeline(
   let outputBits = 0;
   for (const id of unit.outputs) {
     const { format } = quantOf(getValue(context.graph, id));
+    const width = resultBits ?? format.width;
     const wires = region.wiresOf(id);
-    if (rows === undefined && size(id) !== largest)
-      throw new NotLocal(`${id} of ${size(id)} elements is also used by itself`);
     parts.push({
       from: { node: 0, port: 0 },
       layout:
         rows === undefined ? shape : { vectors: rows, vector: wires.length, lanes: wires.length },
-      widthBits: format.width,
+      widthBits: width,
       fromBit: outputBits,
     });
     for (const wire of wires) {
       results.push(wire);
       outputs.push({
         offsetBits: outputBits,
-        widthBits: format.width,
+        widthBits: width,
         signed: format.signed,
       });
-      outputBits += format.width;
+      outputBits += width;
     }
   }
   // Inputs of the netlist are in the order in which they were made; so are the fields, up to the shifts.
@@ -172,6 +162,14 @@ export function lanePipeline(
   return context.net.forkParts(own[0], outputBits, own);
 }
 
+/** A value's codes in another number of bits, extended as its format is: only wires. */
+export function rewire(context: Context, id: ValueId, stream: Stream, widthBits: number): Stream {
+  if (stream.widthBits === widthBits) return stream;
+  const unit: RegionUnit = { kind: "region", members: [], inputs: [id], outputs: [id] };
+  context.net.from(getValue(context.graph, id).origin);
+  return lanePipeline(context, unit, new Map([[id, { stream }]]), widthBits)[0];
+}
+
 function fieldOrder(
   streams: readonly Wire[],
   words: readonly Wire[],
@@ -193,7 +191,38 @@ function rowsOf(unit: RegionUnit): number | undefined {
   return rows;
 }
 
-/** Lanes for elements that are worked on one by one: as the widest input has them, but no more than the rate needs. */
+/** An input of the region, and the wires of a beat of it. */
+interface Bound {
+  readonly id: ValueId;
+  readonly elements: number;
+  readonly wires: readonly Wire[];
+  readonly twos?: readonly number[];
+}
+
+/**
+ * Whether beats are rows, and how many, or else the beats of elements that are worked on one by one; and how
+ * smaller operands are repeated beside those.
+ */
+function planBeats(
+  context: Context,
+  unit: RegionUnit,
+  sources: ReadonlyMap<ValueId, Source>,
+  largest: number,
+  interval: number,
+): [rows: number | undefined, shape: Layout, spread: ReadonlyMap<ValueId, Spread>] {
+  const size = (id: ValueId) => sizeOf(getValue(context.graph, id).shape);
+  const layout = elementLayout(unit, sources, largest, interval);
+  const rows = rowsOf(unit);
+  if (rows !== undefined) return [rows, layout, new Map()];
+  if (beatsOf(layout) === 1) return [1, layout, new Map()];
+  const spread = spreadsOf(context, unit, largest, size);
+  const isSmall = unit.inputs.some((id) => size(id) !== largest);
+  let { lanes } = layout;
+  while (isSmall && lanes > 1 && !fitsAll(spread.values(), layout.vector, lanes)) lanes--;
+  return [undefined, { ...layout, lanes }, spread];
+}
+
+/** As the widest input has them, but no more lanes than the rate needs. */
 function elementLayout(
   unit: RegionUnit,
   sources: ReadonlyMap<ValueId, Source>,
@@ -208,60 +237,7 @@ function elementLayout(
     const lanes = Math.min(layout.lanes, lanesForRate(vectors, vector, interval));
     if (best === undefined || lanes > best.lanes) best = { vectors, vector, lanes };
   }
-  return best ?? { vectors: 1, vector: elements, lanes: dividingLanes(elements, 1) };
-}
-
-/** A small value over and over, so that it meets every pixel. */
-function spreadOver(
-  context: Context,
-  unit: RegionUnit,
-  id: ValueId,
-  stream: Stream,
-  shape: Layout,
-  times: number,
-): Stream {
-  const own = elementsOf(stream.layout);
-  if (shape.vector % own !== 0 || own % shape.lanes !== 0) {
-    throw new NotLocal(`${id} of ${own} elements does not lie along the ${shape.vector} channels`);
-  }
-  void unit;
-  const beats = beatsOf(stream.layout);
-  const node = context.net.module("n2f_upsample", "spread", `${id}, ${times} times`, {
-    WIDTH: stream.layout.lanes * stream.widthBits,
-    W: 1,
-    B: beats,
-    FY: 1,
-    FX: times,
-    STYLE: 0,
-  });
-  context.net.connect(stream, { node, port: 0 });
-  return context.net.output(
-    node,
-    { vectors: shape.vectors, vector: shape.vector, lanes: shape.lanes },
-    stream.widthBits,
-  );
-}
-
-/** The kernel for operands that have been spread to full size: they no longer need an index. */
-function withoutSpread(
-  context: Context,
-  kernel: Kernel,
-  value: OpValue,
-  size: (id: ValueId) => number,
-  largest: number,
-  rows: number | undefined,
-): Kernel {
-  if (rows !== undefined || kernel.kind !== "binary") return kernel;
-  const full = (operand: typeof kernel.a) => {
-    const id = value.args[operand.arg];
-    const own = size(id);
-    const { index } = operand;
-    if (index === undefined || own === largest || getValue(context.graph, id).kind === "const")
-      return operand;
-    if (!index.every((from, i) => from === i % own)) return operand;
-    return { arg: operand.arg, shift: operand.shift };
-  };
-  return { ...kernel, a: full(kernel.a), b: full(kernel.b) };
+  return best ?? { vectors: 1, vector: elements, lanes: lanesForRate(1, elements, interval) };
 }
 
 /** Puts the zeros back that an engine left out at the end of each column's codes. */

@@ -1,6 +1,6 @@
 import { assert } from "../../../base/index.ts";
 import { reorderMemory } from "../../../hwlib/index.ts";
-import { getValue, type Kernel, type OpValue } from "../../../ir/index.ts";
+import { getValue, type Kernel, type OpValue, quantOf } from "../../../ir/index.ts";
 import { sizeOf } from "../../../tensor/index.ts";
 import {
   beatsOf,
@@ -13,7 +13,8 @@ import {
 import type { Stream } from "../network-builder.ts";
 import { type Upsampling, upsamplingOf } from "../upsampling.ts";
 import { type Context, lutRamBits, refuse } from "./context.ts";
-import { takeValue } from "./take.ts";
+import { rewire } from "./lane-pipeline.ts";
+import { plainValue, takeValue } from "./take.ts";
 
 /** Another order of elements. */
 export function lowerGather(
@@ -51,7 +52,16 @@ export function lowerGather(
     Math.max(1, Math.floor((interval * run) / Math.max(size, total))),
   );
   const lanes = dividingLanes(run, wanted);
-  const streams = value.args.map((id, at) => takeValue(context, id, lengths[at], lanes));
+  const own = value.args.map((id) => plainValue(context, id));
+  const formats = value.args.map((id) => quantOf(getValue(context.graph, id)).format);
+  const isMixed =
+    own.some(({ widthBits }) => widthBits !== own[0].widthBits) ||
+    formats.some(({ signed }) => signed !== formats[0].signed);
+  const { width } = quantOf(value).format;
+  const streams = value.args.map((id, at) => {
+    const stream = isMixed ? rewire(context, id, own[at], width) : own[at];
+    return context.net.convert(stream, lengths[at], lanes);
+  });
   const turns = turnsOf(value, kernel, lengths, lanes);
   if (turns !== undefined) {
     const [a, b] = streams;

@@ -11,6 +11,7 @@ import {
 } from "../layout.ts";
 import { outside, type Stream } from "../network-builder.ts";
 import type { Context } from "./context.ts";
+import { rewire } from "./lane-pipeline.ts";
 import { joinStreams } from "./order.ts";
 import { plainValue } from "./take.ts";
 
@@ -55,16 +56,18 @@ function lowerManyInputs(context: Context): { beats: number; beatBytes: number }
     });
   }
   const formats = values.map((value) => quantOf(value).format);
-  const containerBits = Math.max(...formats.map((format) => containerBytes(format) * 8));
-  if (formats.some((format) => containerBytes(format) * 8 !== containerBits)) {
-    fail("N2F_OP_UNSUPPORTED", "inputs whose codes travel in containers of different sizes", {
-      at: values.map(({ id }) => id).join(", "),
-      hint: "Give all inputs one width, with --input-precision, or use --architecture parallel.",
-    });
-  }
-  const sizes = values.map(({ shape }) => sizeOf(shape));
+  const bits = formats.map((format) => containerBytes(format) * 8);
+  const containerBits = Math.min(...bits);
+  const isMixed = bits.some((own) => own !== containerBits);
+  const provide = (at: number, stream: Stream) => {
+    const { id } = values[at];
+    if (!isMixed) return context.provide(id, stream);
+    const whole = asContainers(context, stream, bits[at]);
+    context.provide(id, rewire(context, id, whole, formats[at].width));
+  };
+  const sizes = values.map(({ shape }, at) => (sizeOf(shape) * bits[at]) / containerBits);
   const total = sizes.reduce((a, b) => a + b, 0);
-  const width = Math.max(...formats.map((format) => format.width));
+  const width = isMixed ? containerBits : Math.max(...formats.map((format) => format.width));
   const containers = containersOf(context, total, containerBits);
   const unit = sizes.reduce((a, b) => greatestCommonDivisor(a, b));
   const lanes = dividingLanes(
@@ -92,7 +95,7 @@ function lowerManyInputs(context: Context): { beats: number; beatBytes: number }
     left -= size;
     const layout = { vectors: 1, vector: size, lanes };
     if (left === 0) {
-      context.provide(value.id, { ...rest, layout });
+      provide(i, { ...rest, layout });
       return;
     }
     context.net.from(value.origin);
@@ -109,10 +112,35 @@ function lowerManyInputs(context: Context): { beats: number; beatBytes: number }
       widthBits: width,
       fromBit: 0,
     });
-    context.provide(value.id, part(0, size));
+    provide(i, part(0, size));
     rest = part(1, left);
   });
   return { beats, beatBytes: (containers * containerBits) / 8 };
+}
+
+/** Codes as parts of their containers, each so many bits; the codes are as wide as the containers. */
+function inUnits(stream: Stream, unitBits: number): Stream {
+  const { layout, widthBits } = stream;
+  const parts = widthBits / unitBits;
+  const { vectors, vector, lanes } = layout;
+  return {
+    ...stream,
+    widthBits: unitBits,
+    layout: { vectors, vector: vector * parts, lanes: lanes * parts },
+  };
+}
+
+/** The opposite of `inUnits`. */
+function asContainers(context: Context, stream: Stream, bits: number): Stream {
+  const parts = bits / stream.widthBits;
+  const { vector, lanes } = stream.layout;
+  const wanted = lanes % parts === 0 ? lanes : parts;
+  const { layout, ...fed } = context.net.convert(stream, vector, wanted);
+  return {
+    ...fed,
+    widthBits: bits,
+    layout: { vectors: 1, vector: vector / parts, lanes: wanted / parts },
+  };
 }
 
 /** Containers of a beat: few, and as many as the interval needs; bytes of a beat are a power of two. */
@@ -137,29 +165,30 @@ function lanesOfInput(context: Context, id: ValueId, elements: number): number {
     if (elements % wanted === 0 && wanted <= 64) return wanted;
   }
   const vector = value.shape.at(-1) ?? 1;
-  return lanesForRate(elements / vector, vector, interval);
+  const vectors = elements / vector;
+  return vectors > interval
+    ? lanesForRate(1, elements, interval)
+    : lanesForRate(vectors, vector, interval);
 }
 
+/** One packet of all outputs, one after the other. */
 export function lowerOutputs(context: Context): { beats: number; beatBytes: number } {
   const { outputs } = context.graph;
   const formats = outputs.map(({ value }) => quantOf(getValue(context.graph, value)).format);
-  const containerBits = Math.max(...formats.map((format) => containerBytes(format) * 8));
-  const signed = formats.some((format) => format.signed);
-  if (
-    formats.some(
-      (format) => containerBytes(format) * 8 !== containerBits || format.signed !== signed,
-    )
-  ) {
-    fail("N2F_OP_UNSUPPORTED", "outputs whose codes travel in containers of different types", {
-      at: outputs.map(({ name }) => name).join(", "),
-      hint: "Give all outputs one format, with --output-precision, or use --architecture parallel.",
-    });
-  }
-  const streams = outputs.map(({ value }) => {
+  const bits = formats.map((format) => containerBytes(format) * 8);
+  const { signed } = formats[0];
+  const isMixed = formats.some(
+    (format) => format.width !== formats[0].width || format.signed !== signed,
+  );
+  const containerBits = Math.min(...bits);
+  const streams = outputs.map(({ value }, at) => {
     const stream = plainValue(context, value);
     const { layout } = stream;
-    if (!isPadded(layout)) return stream;
-    return context.net.convert(stream, layout.vector, dividingLanes(layout.vector, layout.lanes));
+    const whole = isPadded(layout)
+      ? context.net.convert(stream, layout.vector, dividingLanes(layout.vector, layout.lanes))
+      : stream;
+    if (!isMixed) return whole;
+    return inUnits(rewire(context, value, whole, bits[at]), containerBits);
   });
   const joined = joinStreams(context, streams);
   const elements = elementsOf(joined.layout);
