@@ -4,6 +4,7 @@ import { argmax } from "./argmax.ts";
 import { argmin } from "./argmin.ts";
 import { batchNorm } from "./batch-norm.ts";
 import { clip } from "./clip.ts";
+import { codeTable } from "./code-table.ts";
 import { concat } from "./concat.ts";
 import { conv } from "./conv.ts";
 import { div } from "./div.ts";
@@ -49,6 +50,7 @@ import { pad } from "./pad.ts";
 
 import { prelu } from "./prelu.ts";
 import { quantize } from "./quantize.ts";
+import { quotient } from "./quotient.ts";
 import { reciprocal } from "./reciprocal.ts";
 import { reduceMax } from "./reduce-max.ts";
 import { reduceMin } from "./reduce-min.ts";
@@ -86,6 +88,7 @@ export const opTable = {
   batch_norm: batchNorm,
   celu,
   clip,
+  code_table: codeTable,
   concat,
   conv,
   cos,
@@ -116,6 +119,7 @@ export const opTable = {
   power,
   prelu,
   quantize,
+  quotient,
   reciprocal,
   reduce_max: reduceMax,
   reduce_min: reduceMin,

@@ -7,13 +7,17 @@ import { foldConstants } from "./fold-constants.ts";
 import { foldInputAffine } from "./fold-input-affine.ts";
 import { foldScale } from "./fold-scale.ts";
 import { hoistTransposes } from "./hoist-transposes.ts";
+import { integerSoftmax } from "./integer-softmax.ts";
 import { mergeAffine } from "./merge-affine.ts";
 import type { Pass } from "./pass.ts";
 import { sinkScales } from "./sink-scales.ts";
 import { sinkTransposes } from "./sink-transposes.ts";
+import { tabulate } from "./tabulate.ts";
 
 /** The passes in their order, with the reason of each place. */
 export const pipeline: readonly Pass[] = [
+  tabulate, // first: float32 rounds each step of the model as it stands
+  integerSoftmax, // before the scales go, and the softmax itself
   sinkScales, // before decompose: a division is exact as long as it is one
   decompose, // the rest speaks of primitive operators only
   constantsRight, // the folds look for weights on the right

@@ -617,6 +617,38 @@ export const problems: Readonly<Record<OpName, OpProblems>> = {
     ),
     onnx: null,
   },
+  code_table: {
+    application: unary(
+      fc.record({
+        lo: fc.integer({ min: -40, max: 20 }),
+        values: fc.array(fc.integer({ min: -300, max: 300 }), { minLength: 1, maxLength: 80 }),
+      }),
+    ).map(({ args, attrs }) => ({
+      args: args.map((arg) => ({ ...arg, real: fc.integer({ min: -60, max: 100 }) })),
+      attrs,
+    })),
+    onnx: null,
+    formats: () => fc.tuple(arbitraryFormat({ maxWidth: 9, maxFrac: 0 })),
+    looseBecause: "one interval stands for all elements of a table's result",
+  },
+  quotient: {
+    application: arbitraryShape(1).chain((shape) =>
+      fc
+        .record({
+          divisor: fc.oneof(fc.constant(shape), arbitraryBroadcast(shape)),
+          bits: fc.integer({ min: 1, max: 9 }),
+        })
+        .map(({ divisor, bits }) => ({
+          // The quotient is 2^bits - 1 at most.
+          args: [
+            { ...variable(shape), real: fc.integer({ min: 0, max: 4 * (2 ** bits - 1) }) },
+            { ...variable(divisor), real: fc.integer({ min: 4, max: 90 }) },
+          ],
+          attrs: { bits },
+        })),
+    ),
+    onnx: null,
+  },
   prelu: {
     application: arbitraryShape(1).chain((shape) =>
       fc

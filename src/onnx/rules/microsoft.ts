@@ -8,9 +8,11 @@ import {
   dequantize,
   endsOf,
   quantizeTo,
+  quantizeWhole,
   readScaling,
   refuseChannelsLast,
   requantizeBy,
+  type Scaling,
   subtractZero,
 } from "./quantized.ts";
 import { defineRule, type Operand, type Rule, unsupported } from "./rule.ts";
@@ -36,15 +38,48 @@ function codes(node: NodeView, context: RuleContext, y: Operand, at: number): Op
   return quantizeTo(context, y, readScaling(node, [at, at + 1], y.shape), ends);
 }
 
-const binary = (op: string, ours: string): Rule =>
-  defineRule({
-    op,
-    domain,
-    import: (node, context) => {
-      const sides = [real(node, context, 0), real(node, context, 3)];
-      return codes(node, context, context.apply(ours, sides), 6);
-    },
+/** The scales of both arguments and of the result, and the ends of the result's type. */
+function binaryScalings(node: NodeView) {
+  const ends = endsOf(codeType(node.optional(7)));
+  const [a, b, y] = [0, 3, 6].map((at): Scaling => {
+    const [scale, zero] = at === 6 ? [6, 7] : [at + 1, at + 2];
+    return readScaling(node, [scale, zero], []);
   });
+  return { a, b, y, ends };
+}
+
+const add = defineRule({
+  op: "QLinearAdd",
+  domain,
+  import: (node, context) => {
+    const { a, b, y, ends } = binaryScalings(node);
+    const sides = [dequantize(context, node.input(0), a), dequantize(context, node.input(3), b)];
+    return quantizeWhole(context, context.apply("add", sides), y, ends);
+  },
+});
+
+/** The product of two integers, times one float32 factor, plus the zero point, rounded. */
+const mul = defineRule({
+  op: "QLinearMul",
+  domain,
+  import: (node, context) => {
+    const { a, b, y, ends } = binaryScalings(node);
+    const sides = [
+      subtractZero(context, node.input(0), a),
+      subtractZero(context, node.input(3), b),
+    ];
+    return context.apply("quantize", [context.apply("mul", sides)], {
+      axis: 0,
+      mul: combinedFactor(a.scale, b.scale, y.scale),
+      add: y.zeroPoint,
+      div: [1],
+      zero_point: [0],
+      ...ends,
+      rounding: "half_even",
+      arithmetic: "float32",
+    });
+  },
+});
 
 const unary = (op: string, apply: (node: NodeView, context: RuleContext, x: Operand) => Operand) =>
   defineRule({
@@ -59,13 +94,31 @@ const leakyRelu = unary("QLinearLeakyRelu", (node, context, x) => {
   return context.apply("prelu", [x, context.exactConstant(slope, "slope")]);
 });
 
-const softmax = unary("QLinearSoftmax", (node, context, x) => {
-  const axis = node.int("axis", -1);
-  const along = axis < 0 ? axis + x.shape.length : axis;
-  if (node.int("opset", 13) < 13 && along !== x.shape.length - 1) {
-    unsupported("it takes several axes together", "Export with opset 13 or later.");
-  }
-  return context.apply("softmax", [x], { axis });
+/** Its kernel takes 1 / scale without the fraction: 254 for a scale of 1 / 255, which lies above it in float32. */
+const softmax = defineRule({
+  op: "QLinearSoftmax",
+  domain,
+  import: (node, context) => {
+    const x = real(node, context, 0);
+    const axis = node.int("axis", -1);
+    const along = axis < 0 ? axis + x.shape.length : axis;
+    if (node.int("opset", 13) < 13 && along !== x.shape.length - 1) {
+      unsupported("it takes several axes together", "Export with opset 13 or later.");
+    }
+    const ends = endsOf(codeType(node.optional(4)));
+    const { scale, zeroPoint } = readScaling(node, [3, 4], []);
+    const factor = scale.map((s) => Math.floor(Math.fround(1 / s)));
+    return context.apply("quantize", [context.apply("softmax", [x], { axis })], {
+      axis: 0,
+      mul: factor,
+      add: [0],
+      div: [1],
+      zero_point: zeroPoint,
+      ...ends,
+      rounding: "half_even",
+      arithmetic: "exact",
+    });
+  },
 });
 
 const averagePool = unary("QLinearAveragePool", (node, context, x) => {
@@ -133,8 +186,8 @@ const gemm = defineRule({
 });
 
 export const microsoftRules: readonly Rule[] = [
-  binary("QLinearAdd", "add"),
-  binary("QLinearMul", "mul"),
+  add,
+  mul,
   unary("QLinearSigmoid", (_node, context, x) => context.apply("sigmoid", [x])),
   leakyRelu,
   softmax,

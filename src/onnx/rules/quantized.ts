@@ -115,6 +115,29 @@ export function subtractZero(
   return context.apply("sub", [codes, zero]);
 }
 
+/**
+ * clamp(round(x / scale + zeroPoint)), ties to even: the operators of ONNX Runtime that compute with two values at
+ * a time round the sum.
+ */
+export function quantizeWhole(
+  context: RuleContext,
+  x: Operand,
+  { scale: [scale], zeroPoint: [zero] }: Scaling,
+  { lo, hi }: Ends,
+): Operand {
+  return context.apply("quantize", [x], {
+    axis: 0,
+    mul: [1],
+    add: [zero * scale],
+    div: [scale],
+    zero_point: [0],
+    lo,
+    hi,
+    rounding: "half_even",
+    arithmetic: "exact",
+  });
+}
+
 /** clamp(round(x / scale) + zeroPoint), ties to even. Constants are rounded as their float32 numbers are. */
 export function quantizeTo(
   context: RuleContext,
