@@ -46,6 +46,7 @@ function softmaxOf(attrs: Attrs, context: RewriteContext): ValueId | undefined {
   const scores = scaledCodes(softmax.args[0], build);
   if (scores === undefined) return undefined;
   const { codes, scale } = scores;
+  build.from(softmax.origin);
   const { shape } = build.value(codes);
   const axis = softmax.attrs["axis"] as number;
   const count = shape.at(axis) ?? 1;

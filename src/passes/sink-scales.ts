@@ -75,6 +75,8 @@ class Sinker {
     if (isLinear || ordered.has(op)) return this.#past(op, args, attrs);
     if (op === "argmax" || op === "argmin") return this.#position(op, args[0], attrs);
     if (op === "matmul" || op === "conv") return this.#product(op, args, attrs);
+    if (op === "mul") return this.#elements(args);
+    if (op === "square") return this.#squared(args[0]);
     if (joint.has(op)) return this.#joint(op, args, attrs) ?? this.#bias(op, args);
     return undefined;
   }
@@ -218,6 +220,25 @@ class Sinker {
     const { scale } = factored;
     const factor = scale.length === 1 ? scalar(scale[0]) : makeTensor([scale.length], scale);
     return this.#plus(this.#times(product, factor), bias);
+  }
+
+  /** Out of both sides of a product of two values that the network computes. */
+  #elements(args: readonly ValueId[]): ValueId | undefined {
+    if (args.some((arg) => this.#value(arg).kind === "const")) return undefined;
+    for (const [i, arg] of args.entries()) {
+      const scaled = this.#scaled(arg);
+      if (scaled === undefined || sizeOf(scaled.factor.shape) !== 1) continue;
+      const product = this.#apply("mul", args.with(i, scaled.inner.id));
+      return this.#times(product, scalar(scaled.factor.data.data[0]));
+    }
+    return undefined;
+  }
+
+  #squared(arg: ValueId): ValueId | undefined {
+    const scaled = this.#scaled(arg);
+    if (scaled === undefined || sizeOf(scaled.factor.shape) !== 1) return undefined;
+    const factor = scalar(scaled.factor.data.data[0]);
+    return this.#times(this.#times(this.#apply("square", [scaled.inner.id]), factor), factor);
   }
 
   #plus(id: ValueId, bias: ValueId | undefined): ValueId {

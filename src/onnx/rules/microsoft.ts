@@ -6,7 +6,9 @@ import {
   codeType,
   combinedFactor,
   dequantize,
+  dequantizeLinear,
   endsOf,
+  quantizeLinear,
   quantizeTo,
   quantizeWhole,
   readScaling,
@@ -186,6 +188,8 @@ const gemm = defineRule({
 });
 
 export const microsoftRules: readonly Rule[] = [
+  defineRule({ op: "QuantizeLinear", domain, import: quantizeLinear.import }),
+  defineRule({ op: "DequantizeLinear", domain, import: dequantizeLinear.import }),
   add,
   mul,
   unary("QLinearSigmoid", (_node, context, x) => context.apply("sigmoid", [x])),

@@ -218,7 +218,7 @@ function blocksAsRows(node: NodeView, context: RuleContext, x: Operand, axis: nu
   return { rows, scaling, back };
 }
 
-const quantizeLinear = defineRule({
+export const quantizeLinear = defineRule({
   op: "QuantizeLinear",
   import: (node, context) => {
     const isBlocked = node.int("block_size", 0) !== 0;
@@ -244,7 +244,7 @@ function knownType(type: string | undefined): ElementType {
   );
 }
 
-const dequantizeLinear = defineRule({
+export const dequantizeLinear = defineRule({
   op: "DequantizeLinear",
   import: (node, context) => {
     const isBlocked = node.int("block_size", 0) !== 0;

@@ -24,13 +24,21 @@ function scaleFor(random: Random, type: CodeType): number {
 
 type Spread = "per tensor" | "per axis" | "blocked";
 
-/** Real numbers to codes; the codes come out as real numbers, so that every type can be compared. */
+/**
+ * Real numbers to codes; the codes come out as real numbers, so that every type can be compared. Where scales differ,
+ * the network computes the real numbers itself: at an input hosts round by one scale.
+ */
 const quantize =
   (type: CodeType, spread: Spread, domain = "") =>
   (random: Random): MadeModel => {
     const w = new ModelWriter();
     const shape = [2, 6, 4];
-    const x = randomReals(w, random, "x", shape, 40);
+    const x =
+      spread === "per tensor"
+        ? randomReals(w, random, "x", shape, 40)
+        : randomCodes(w, random, "x", "int16", shape, 40);
+    const real =
+      spread === "per tensor" ? x.name : w.node("DequantizeLinear", [x.name, w.floats([2 ** -12])]);
     const axis = pick(random, [0, 1, 2, -1, -2]);
     const extent = shape.at(axis) as number;
     const block = pick(random, [1, 2]);
@@ -49,7 +57,7 @@ const quantize =
     }[spread];
     const q = w.node(
       "QuantizeLinear",
-      [x.name, w.floats(scales, dims), w.codes(type, zeros, dims)],
+      [real, w.floats(scales, dims), w.codes(type, zeros, dims)],
       attributes as Record<string, number>,
       domain,
     );
@@ -304,7 +312,7 @@ export const qdqProblems: readonly OperatorProblem[] = [
       (spread): OperatorProblem => ({
         operator: "QuantizeLinear",
         formats: `${type} ${spread}`,
-        seeds: 10,
+        seeds: spread === "blocked" ? 3 : 10,
         make: quantize(type, spread),
       }),
     ),
