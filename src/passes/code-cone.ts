@@ -26,6 +26,9 @@ export function codeSpan(value: Value, find: Find): CodeSpan | undefined {
       : { lo: 0, hi: 2 ** width - 1 };
   }
   const { op, attrs, args } = value;
+  if (op === "clip" && Number.isFinite((attrs["max"] as number) - (attrs["min"] as number))) {
+    return { lo: attrs["min"] as number, hi: attrs["max"] as number };
+  }
   if (op === "quantize") return { lo: attrs["lo"] as number, hi: attrs["hi"] as number };
   if (op === "code_table") {
     const values = attrs["values"] as readonly number[];

@@ -74,7 +74,7 @@ function softmaxOf(attrs: Attrs, context: RewriteContext): ValueId | undefined {
     ? build.op("mul", [power, integer(build, inverse)])
     : table(inverse);
   const quotient = build.op("quotient", [numerator, sum], { bits });
-  const code = toType(build, quotient, numbers, bits);
+  const code = toType(build, quotient, numbers);
   return moves.reduceRight((id, { op, attrs: own }) => build.op(op, [id], own), code);
 }
 
@@ -90,16 +90,14 @@ function integer(build: Builder, n: number): ValueId {
   return build.constant(makeTensor([], [n], "int"));
 }
 
-/** Plus the zero point, within the ends of the type. */
+/** Plus the zero point, within the ends of the type, so that it has no more bits than that. */
 function toType(
   build: Builder,
   quotient: ValueId,
   { zero_point: [zero], lo, hi }: QuantizeNumbers,
-  bits: number,
 ): ValueId {
   const moved = zero === 0 ? quotient : build.op("add", [quotient, integer(build, zero)]);
-  const bounded = 2 ** bits - 1 + zero > hi ? build.op("min", [moved, integer(build, hi)]) : moved;
-  return zero < lo ? build.op("max", [bounded, integer(build, lo)]) : bounded;
+  return build.op("clip", [moved], { min: lo, max: hi });
 }
 
 interface Move {

@@ -194,7 +194,7 @@ function importBipolar(node: NodeView, context: RuleContext): Operand {
 
 /**
  * Drops low bits of an integer. The first form has x, scale, zero point, bits before and after; the second has the
- * scale of the result before the bits after, and bounds.
+ * scale of the result before the bits after, and bounds; one between them had another zero point there, unused.
  */
 function importTrunc(node: NodeView, context: RuleContext): Operand {
   const rounding = readRounding(node, "FLOOR");
@@ -203,7 +203,8 @@ function importTrunc(node: NodeView, context: RuleContext): Operand {
   const zero = node.constant(2, "the zero point");
   const before = node.constant(3, "the bit width before");
   const hasScale = node.optional(5) !== undefined;
-  const after = node.constant(hasScale ? 5 : 4, "the bit width after");
+  const last = node.optional(6) !== undefined ? 6 : hasScale ? 5 : 4;
+  const after = node.constant(last, "the bit width after");
   checkScale(scale);
   const [scaleOut] = hasScale ? node.constant(4, "the scale of the result").data : [undefined];
   const [s, z] = [scale.data[0], zero.data[0]];
@@ -215,20 +216,18 @@ function importTrunc(node: NodeView, context: RuleContext): Operand {
   const step = 2 ** halvings;
   const signed = node.int("signed", 1) !== 0;
   const narrow = node.int("narrow", 0) !== 0;
-  const { lo, hi } =
-    scaleOut === undefined
-      ? { lo: -(2 ** 31), hi: 2 ** 31 - 1 }
-      : integerEnds(after.data[0], signed, narrow, rounding);
-  const q = context.apply("quantize", [x], {
-    axis: 0,
-    mul: [1],
-    add: [z * s],
-    div: [s * step],
-    zero_point: [0],
-    lo,
-    hi,
+  const word = { lo: -(2 ** 31), hi: 2 ** 31 - 1 };
+  const ends = scaleOut === undefined ? word : integerEnds(after.data[0], signed, narrow, rounding);
+  const attrs = { axis: 0, mul: [1], zero_point: [0], arithmetic: "exact" };
+  // What is truncated is an integer, or is made one.
+  const whole = { ...attrs, ...word, add: [z * s], div: [s], rounding: "half_even" };
+  const integers = context.apply("quantize", [x], whole);
+  const q = context.apply("quantize", [integers], {
+    ...attrs,
+    ...ends,
+    add: [0],
+    div: [step],
     rounding,
-    arithmetic: "exact",
   });
   return scaleOut === undefined
     ? rescale(context, q, 0, [s], [z])

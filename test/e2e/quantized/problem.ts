@@ -6,13 +6,18 @@ import { type CodeType, codeTypes, type ModelWriter } from "./model-writer.ts";
 /** One quantized operator in one kind of formats: models of it, as many as there are seeds. */
 export interface OperatorProblem {
   readonly operator: string;
+  /** Of this problem alone. */
   readonly formats: string;
+  /** Formats of all that share a row of the table in the documentation. */
+  readonly row: string;
   readonly seeds: number;
   readonly make: (random: Random, seed: number) => MadeModel;
+  /** Set where the model brings what must come out, and ONNX Runtime is not asked. */
+  readonly isOwnReference?: true;
   /** How ONNX Runtime is told to run it. Default: as it is, without rewriting. */
   readonly optimization?: Optimization;
-  /** Where the two need not agree on every code: the share that may be a step off, and why. */
-  readonly otherwise?: { readonly share: number; readonly because: string };
+  /** Share of the codes that may lie so near a tie that the last digits of float32 decide. Default: none. */
+  readonly nearTies?: number;
 }
 
 export const pick = <T>(random: Random, list: readonly T[]): T => list[random.below(list.length)];
