@@ -10,6 +10,7 @@ export const problemCodes = [
   "N2F_CONFIG_INVALID",
   "N2F_DATA_FORMAT",
   "N2F_DATA_SHAPE",
+  "N2F_DESIGN_DEADLOCK",
   "N2F_DESIGN_SIZE",
   "N2F_FILE_READ",
   "N2F_FILE_WRITE",

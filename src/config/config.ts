@@ -84,6 +84,7 @@ interface ConfigFile {
         readonly ReuseFactor?: number;
         readonly PE?: number;
         readonly SIMD?: number;
+        readonly FifoDepth?: number;
       }
     >
   >;
@@ -145,12 +146,13 @@ export function loadConfig(path: string | undefined, flags: ConfigFlags): Compil
     schedule: {
       ...readArchitecture(flags, model),
       layers: new Map(
-        layers.map(([name, { PE, SIMD, ReuseFactor }]) => [
+        layers.map(([name, { PE, SIMD, ReuseFactor, FifoDepth }]) => [
           name,
           {
             ...(PE !== undefined && { pe: PE }),
             ...(SIMD !== undefined && { simd: SIMD }),
             ...(ReuseFactor !== undefined && { reuse: ReuseFactor }),
+            ...(FifoDepth !== undefined && { fifoDepth: FifoDepth }),
           },
         ]),
       ),

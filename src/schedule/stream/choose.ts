@@ -179,7 +179,8 @@ class Choices {
       }
       if (sum > value) [value, found] = [sum, weights.slice()];
       const used = this.#used(choice);
-      const repaired = this.#repair(choice, used.slice());
+      const isTried = round < 8 || round % 8 === 0;
+      const repaired = isTried ? this.#repair(choice, used.slice()) : choice;
       // Sums that were corrected many times are added up again.
       const excess = this.#excess(this.#used(repaired));
       if (excess < over) [nearest, over] = [repaired, excess];

@@ -7,6 +7,8 @@ export interface SizedFifos {
   readonly intervalCycles: number;
   /** Whether one beat less in any of the FIFOs that were tried makes the network slower. */
   readonly isLeast: boolean;
+  /** Whether nothing moves any more at some time; latency and interval mean nothing then. */
+  readonly isStuck: boolean;
 }
 
 /** A network that comes to a standstill. */
@@ -18,8 +20,8 @@ export interface Deadlock {
   readonly cycle: number;
 }
 
-/** Steps of actors that sizing may spend on finding out where fewer beats do: about a second. */
-const shrinkBudget = 25_000_000;
+/** Steps of actors that sizing may spend on finding out where fewer beats do: some seconds. */
+const shrinkBudget = 60_000_000;
 const leastDepth = 2;
 
 /**
@@ -36,9 +38,13 @@ export function sizeFifos(
   widths: readonly number[],
   interval: number,
   patienceCycles: number,
+  onProgress: (step: string) => void = () => {},
 ): SizedFifos {
-  const run = (depths: ArrayLike<number>, inferences = 12) =>
-    simulateDataflow(flow, depths, { inferences, patienceCycles, untilPeriodic: true });
+  let step = "sizing the FIFOs";
+  onProgress(step);
+  const onInference = (count: number) => onProgress(`${step}, inference ${count}`);
+  const run = (depths: ArrayLike<number>) =>
+    simulateDataflow(flow, depths, { ...settled(patienceCycles), onInference });
   let budget = shrinkBudget;
   const spend = (result: SimulationResult) => {
     budget -= result.cycles * flow.actors.length;
@@ -47,11 +53,11 @@ export function sizeFifos(
 
   const open = new Int32Array(flow.channels.length).fill(unlimited);
   let pace = interval;
-  let free = run0(flow, open, pace, patienceCycles);
+  let free = runPaced(flow, open, pace, patienceCycles, onInference);
   const own = spacing(free.outputCycles);
   if (own > pace) {
     pace = Math.ceil(own);
-    free = run0(flow, open, pace, patienceCycles);
+    free = runPaced(flow, open, pace, patienceCycles, onInference);
   }
   // The source delivers as fast as it can, which fills the first FIFOs; a beat more lets them breathe.
   let depths = free.occupancy.map((held) => Math.max(leastDepth, held));
@@ -77,8 +83,10 @@ export function sizeFifos(
     .filter((channel) => channel !== flow.source && channel !== flow.sink)
     .filter((channel) => depths[channel] > leastDepth)
     .sort((a, b) => widths[b] * depths[b] - widths[a] * depths[a] || a - b);
-  let isLeast = true;
-  for (const channel of order) {
+  let isLeast = best.deadlock === undefined;
+  for (const [at, channel] of (isLeast ? order : []).entries()) {
+    step = `sizing the FIFOs: ${at + 1} of ${order.length}`;
+    onProgress(step);
     let [low, high] = [leastDepth, depths[channel]];
     while (low < high) {
       if (budget <= 0) {
@@ -93,26 +101,43 @@ export function sizeFifos(
       else [high, best, depths] = [middle, result, trial];
     }
   }
-  const final = run(depths);
+  return { ...speed(best), depths, isLeast };
+}
+
+/** How fast a network is with depths that are given. */
+export function withDepths(flow: Dataflow, depths: Int32Array, patienceCycles: number): SizedFifos {
+  const result = simulateDataflow(flow, depths, settled(patienceCycles));
+  return { ...speed(result), depths, isLeast: false };
+}
+
+/** Runs until a state comes back, or for as many inferences as show the interval. */
+function settled(patienceCycles: number) {
+  return { inferences: 12, patienceCycles, untilPeriodic: true };
+}
+
+function speed(result: SimulationResult) {
+  const isStuck = result.deadlock !== undefined;
+  const { inputCycles, outputCycles } = result;
   return {
-    depths,
-    latencyCycles: final.outputCycles[0] - final.inputCycles[0],
-    intervalCycles: intervalOf(final),
-    isLeast,
+    latencyCycles: isStuck ? 0 : outputCycles[0] - inputCycles[0],
+    intervalCycles: isStuck ? 0 : intervalOf(result),
+    isStuck,
   };
 }
 
 /** A run in which nothing fills, at a pace that is kept by the source. */
-function run0(
+function runPaced(
   flow: Dataflow,
   depths: ArrayLike<number>,
   pace: number,
   patienceCycles: number,
+  onInference: (count: number) => void,
 ): SimulationResult {
   return simulateDataflow(flow, depths, {
     inferences: 4,
     throttleCycles: pace,
     patienceCycles: patienceCycles + pace,
+    onInference,
   });
 }
 

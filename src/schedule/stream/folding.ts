@@ -24,6 +24,8 @@ export interface LayerFolding {
   readonly simd?: number;
   /** Cycles that a vector may take. */
   readonly reuse?: number;
+  /** Beats that each FIFO before the layer's modules holds; absent: the least for full speed. */
+  readonly fifoDepth?: number;
 }
 
 /** The fewest cycles in which any engine could make a layer. */

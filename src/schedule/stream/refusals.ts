@@ -2,7 +2,7 @@ import type { Resources } from "../../artifact/index.ts";
 import { fail } from "../../base/index.ts";
 import type { Graph } from "../../ir/index.ts";
 import type { FoldingProblem, Misfit } from "./solve.ts";
-import { isMisfit, solveFolding } from "./solve.ts";
+import { fitsRoughly, isMisfit, solveFolding } from "./solve.ts";
 import { type Budget, budgetKinds, loadTarget, type Target, targetNames } from "./target.ts";
 
 const names = { lut: "LUT", ff: "FF", dsp: "DSP", bram36: "BRAM36" } as const;
@@ -79,7 +79,7 @@ function nextTarget(problem: FoldingProblem, target: Target): string | undefined
     .map(loadTarget)
     .filter(({ budget }) => budgetKinds.some((kind) => budget[kind] > target.budget[kind]))
     .sort((a, b) => a.budget.lut - b.budget.lut)
-    .find(({ budget }) => !isMisfit(solveFolding({ ...problem, budget: mostOf(budget) })))?.name;
+    .find(({ budget }) => fitsRoughly({ ...problem, budget: mostOf(budget) }))?.name;
 }
 
 /** Engines that fill a device leave no room for the rest. */
@@ -97,7 +97,7 @@ function fewerBits(problem: FoldingProblem): number | undefined {
       wBits: Math.min(layer.wBits, bits),
     }));
     const budget = mostOf(problem.budget);
-    if (!isMisfit(solveFolding({ ...problem, layers, budget }))) return bits;
+    if (fitsRoughly({ ...problem, layers, budget })) return bits;
   }
   return undefined;
 }

@@ -1,13 +1,12 @@
 import type { Resources } from "../../artifact/index.ts";
 import type { LayerPlan, StreamDesign } from "../../design/index.ts";
 import { windowLinePlan } from "../../hwlib/index.ts";
-import type { Graph, OpValue, Registry } from "../../ir/index.ts";
+import type { Graph, OpValue, Registry, ValueId } from "../../ir/index.ts";
 import { CostModel } from "../cost-model.ts";
 import { levelsForClock } from "../levels.ts";
 import { engineCost, networkCost } from "./cost.ts";
-import { dataflowOf } from "./dataflow.ts";
-import { sizeFifos } from "./depths.ts";
 import type { EngineLayer } from "./engine-layer.ts";
+import { type FifoPlan, planFifos } from "./fifos.ts";
 import { fitNetwork } from "./fit.ts";
 import type { LayerFolding } from "./folding.ts";
 import { type Lowered, lowerGraph } from "./lower/lower-graph.ts";
@@ -28,15 +27,6 @@ export interface StreamOptions {
   readonly onProgress?: (step: string) => void;
 }
 
-/** LUTs that one block RAM is worth, about their ratio on the devices. */
-const lutsPerBlockRam = 500;
-
-/** Whether a FIFO is cheaper in block RAM. */
-function wantsBlockRam(widthBits: number, depth: number): boolean {
-  const luts = widthBits * Math.ceil(depth / 32) * 0.58;
-  return luts > lutsPerBlockRam * Math.ceil(widthBits / 36) * Math.max(1, depth / 1024);
-}
-
 /** Attempts to find a network that fits and is fast enough with its FIFOs, whose depths are known last. */
 const attempts = 5;
 
@@ -53,7 +43,8 @@ export function scheduleStream(
   top: string,
   options: StreamOptions,
 ): StreamDesign {
-  const { clockMhz, target, targetFps, onProgress = () => {} } = options;
+  const { clockMhz, target, targetFps } = options;
+  const onProgress = seldom(options.onProgress ?? (() => {}));
   const maxLevels = options.maxLevels ?? levelsForClock(clockMhz);
   const model = new CostModel();
   const units = planUnits(graph, ops);
@@ -66,6 +57,7 @@ export function scheduleStream(
   const wanted = targetFps === undefined ? undefined : Math.floor((clockMhz * 1e6) / targetFps);
   if (wanted !== undefined && leastInterval > wanted)
     return refuseRate(wanted, leastInterval, { graph, clockMhz });
+  const fifoDepths = depthsByHand(graph, units, options.layers ?? new Map());
   const lay = (folding: Folding) => {
     onProgress(`folding the layers: an inference in ${folding.interval} cycles`);
     const network = lower(graph, ops, units, folding, maxLevels);
@@ -79,14 +71,18 @@ export function scheduleStream(
     const fitted = fitNetwork(problem, lay);
     if (isMisfit(fitted)) return refuseMisfit(fitted, { graph, target, clockMhz, problem });
     const { folding } = fitted;
-    const design = build(graph, top, fitted.network, folding, maxLevels, options);
-    const total = networkCost(model, design);
+    const { network } = fitted.network;
+    const interval = Math.max(1, folding.interval);
+    const fifoOptions = { interval, model, budget: target.budget, asked: fifoDepths, onProgress };
+    const plan = planFifos(network, fifoOptions);
+    const { total, intervalCycles } = plan;
     const isFitting = fits(total, target.budget);
-    const isFast = wanted === undefined || design.intervalCycles <= wanted;
-    if (isFitting && isFast) return design;
+    const isFast = wanted === undefined || intervalCycles <= wanted;
+    if (isFitting && isFast)
+      return describe(graph, top, fitted.network, folding, plan, maxLevels, options);
     if (attempt === attempts) {
       if (wanted !== undefined && !isFast)
-        return refuseRate(wanted, design.intervalCycles, { graph, clockMhz });
+        return refuseRate(wanted, intervalCycles, { graph, clockMhz });
       const misfit = { interval: folding.interval, nearest: total };
       const whole = { ...problem, budget: target.budget };
       return refuseMisfit(misfit, { graph, target, clockMhz, problem: whole });
@@ -99,10 +95,22 @@ export function scheduleStream(
     }
     if (wanted !== undefined && !isFast) {
       const goal = problem.wantedInterval ?? wanted;
-      const wantedInterval = Math.floor((goal * wanted) / design.intervalCycles);
+      const wantedInterval = Math.floor((goal * wanted) / intervalCycles);
       problem = { ...problem, wantedInterval };
     }
   }
+}
+
+/** Tells a step at once, and how it gets on (behind a colon or comma) once in a second. */
+function seldom(tell: (step: string) => void): (step: string) => void {
+  let [last, told] = ["", 0];
+  return (text) => {
+    const [step] = text.split(/[:,]/);
+    const now = performance.now();
+    if (step === last && now - told < 1000) return;
+    [last, told] = [step, now];
+    tell(text);
+  };
 }
 
 /** What is left for the rest when FIFOs take what they took. */
@@ -133,24 +141,15 @@ function lower(
   });
 }
 
-function build(
+function describe(
   graph: Graph,
   top: string,
   { network, input, output }: Lowered,
   folding: Folding,
+  { edges, latencyCycles, intervalCycles }: FifoPlan,
   maxLevels: number,
-  options: StreamOptions,
+  { clockMhz, target }: StreamOptions,
 ): StreamDesign {
-  const { clockMhz, target, onProgress = () => {} } = options;
-  const interval = Math.max(1, folding.interval);
-  onProgress("sizing the FIFOs");
-  const flow = dataflowOf(network);
-  const widths = network.edges.map(({ lanes, widthBits }) => lanes * widthBits);
-  const sized = sizeFifos(flow, widths, interval, 4 * interval + 20_000);
-  const edges = network.edges.map((edge, at) => {
-    const depth = sized.depths[at];
-    return { ...edge, depth, isBlockRam: wantsBlockRam(widths[at], depth) };
-  });
   const plans = [...folding.points].map(
     ([layer, { pe, simd, cycles, cost, isParallel }]): LayerPlan => ({
       name: layer.id,
@@ -173,14 +172,31 @@ function build(
     reuse: 1,
     input,
     output,
-    latencyCycles: sized.latencyCycles,
-    intervalCycles: sized.intervalCycles,
+    latencyCycles,
+    intervalCycles,
     nodes: network.nodes,
     edges,
     memories: network.memories,
     layers: plans,
     target: target.name,
   };
+}
+
+/** Depths that are set by hand, by the node of the model whose name their module has. */
+function depthsByHand(
+  graph: Graph,
+  units: ReadonlyMap<ValueId, Unit>,
+  asked: ReadonlyMap<string, LayerFolding>,
+): ReadonlyMap<string, number> {
+  const depths = new Map<string, number>();
+  for (const { id, origin } of graph.values.values()) {
+    const depth = (asked.get(origin.node) ?? asked.get(id))?.fifoDepth;
+    const unit = units.get(id);
+    if (depth === undefined || unit === undefined) continue;
+    const first = unit.kind === "region" ? unit.members[0].value : unit.value;
+    depths.set(first.origin.node, depth);
+  }
+  return depths;
 }
 
 /** Cycles that some window needs although nothing is multiplied: a pixel in each. */

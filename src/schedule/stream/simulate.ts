@@ -33,6 +33,8 @@ export interface SimulationOptions {
   readonly patienceCycles: number;
   /** Stop when a state comes back; the interval is then exact. */
   readonly untilPeriodic?: boolean;
+  /** Told the number of each inference that has left. */
+  readonly onInference?: (count: number) => void;
 }
 
 export interface SimulationResult {
@@ -59,7 +61,7 @@ export const unlimited = 2 ** 30;
 export function simulateDataflow(
   flow: Dataflow,
   depths: ArrayLike<number>,
-  { inferences, throttleCycles, patienceCycles, untilPeriodic }: SimulationOptions,
+  { inferences, throttleCycles, patienceCycles, untilPeriodic, onInference }: SimulationOptions,
 ): SimulationResult {
   const { actors, channels, source, sink, inputBeats, outputBeats } = flow;
   const fill = new Int32Array(channels.length);
@@ -116,7 +118,10 @@ export function simulateDataflow(
           if (channel !== sink) continue;
           fill[sink] = 0;
           received++;
-          if (received % outputBeats === 0) outputCycles.push(cycle);
+          if (received % outputBeats === 0) {
+            outputCycles.push(cycle);
+            onInference?.(outputCycles.length);
+          }
         }
       }
       for (let a = 0; a < models.length; a++) {

@@ -76,6 +76,13 @@ export function possibleIntervals({ layers, leastInterval }: FoldingProblem): nu
   return [...intervals].sort((a, b) => a - b);
 }
 
+/** Whether a choice that fits is found at once; where it is not, there may still be one. */
+export function fitsRoughly(problem: FoldingProblem): boolean {
+  const interval = problem.wantedInterval ?? possibleIntervals(problem).at(-1) ?? 1;
+  const { nearest } = misfit(problem, interval);
+  return nearest !== undefined && fits(nearest, problem.budget);
+}
+
 function optionsWithin({ layers, asked, cost }: FoldingProblem, interval: number) {
   return layers.map((layer) => foldingPoints(layer, interval, asked(layer), cost));
 }
