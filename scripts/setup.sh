@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Sets up what is missing to build, run and test nn2fpga: npm packages, the compiled program, and the free
-# hardware tools. Does nothing, quickly, where all is there. Works without a terminal.
+# Sets up what is missing to build, run and test nn2fpga: npm packages, the compiled program, the free
+# hardware tools, and what tests of the server need. Does nothing, quickly, where all is there. Works without
+# a terminal.
 #
 #   N2F_NO_APT=1   installs no system packages
 set -euo pipefail
@@ -131,10 +132,20 @@ apt_install() {
     "${@:2}" </dev/null >/dev/null
 }
 
+# Debian starts the services that it installs, unless this file says no. HAProxy and nginx are for tests alone.
+rc_policy=/usr/sbin/policy-rc.d
+
+forbid_services() {
+  if [ -e "$rc_policy" ]; then return 1; fi
+  # shellcheck disable=SC2086,SC2016
+  $1 sh -c 'printf "#!/bin/sh\nexit 101\n" >"$0" && chmod 755 "$0"' "$rc_policy"
+}
+
 install_tools() {
-  local missing=() runner tool
-  for tool in verilator g++ iverilog; do
-    if ! has "$tool"; then missing+=("$tool"); fi
+  local missing=() runner tool is_forbidden=""
+  # h2load, of nghttp2-client, puts load on servers.
+  for tool in verilator g++ iverilog haproxy nginx h2load; do
+    if ! has "$tool"; then missing+=("${tool/h2load/nghttp2-client}"); fi
   done
   if [ ${#missing[@]} -eq 0 ]; then return; fi
   # What could not be had is tried again a day later.
@@ -144,11 +155,14 @@ install_tools() {
   elif runner=$(apt_runner); then
     say "installing with apt-get: ${missing[*]} (a few minutes at most; N2F_NO_APT=1 skips this)"
     apt_install "$runner" update || say "apt-get update failed; going on with the lists that are there"
+    if forbid_services "$runner"; then is_forbidden=1; fi
     if ! apt_install "$runner" install --no-install-recommends "${missing[@]}"; then
       for tool in "${missing[@]}"; do
         apt_install "$runner" install --no-install-recommends "$tool" || say "apt-get could not install $tool"
       done
     fi
+    # shellcheck disable=SC2086
+    if [ -n "$is_forbidden" ]; then $runner rm -f "$rc_policy"; fi
     hash -r
     touch "$tried"
   elif [ -n "${N2F_NO_APT:-}" ]; then
@@ -161,6 +175,9 @@ install_tools() {
   fi
   if ! has iverilog; then
     say "SKIPPED: Icarus Verilog. There is no second simulator's opinion on the Verilog."
+  fi
+  if ! has haproxy || ! has nginx || ! has h2load; then
+    say "SKIPPED: HAProxy, nginx or h2load. Tests of servers behind load balancers, or of their costs, are left out."
   fi
 }
 

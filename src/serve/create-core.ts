@@ -12,6 +12,7 @@ import { ServeError } from "./core/serve-error.ts";
 import { Settings } from "./core/settings.ts";
 import type { ModelSignature, TensorSpec } from "./core/signature.ts";
 import type { ServeLogger } from "./front-ends.ts";
+import { scanRepository } from "./repository/layout.ts";
 import { versionLoader } from "./repository/load-version.ts";
 import { ModelRepository, type ReadyVersion } from "./repository/repository.ts";
 import { watchRepository } from "./repository/watch.ts";
@@ -73,6 +74,8 @@ export interface LoadingCore {
  * @throws N2F_OPTION_INVALID, N2F_TOOL_MISSING, N2F_FILE_READ
  */
 export function createInferenceCore(options: CoreOptions): LoadingCore {
+  // A folder that is looked at again and again may come later.
+  if (options.modelControl !== "poll") scanRepository(options.repository);
   const names = options.devices ?? ["emulator"];
   const devices: ServedDevice[] = [];
   for (const [place, name] of names.entries()) {

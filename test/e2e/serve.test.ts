@@ -195,6 +195,8 @@ describe("nn2fpga serve", () => {
     expect((await runCli(["serve", ...options])).stderr).toContain(
       "N2F_OPTION_INVALID: there is no model repository",
     );
+    // Before it listens: a server that stays without a model would be taken for one that works.
+    await expect(start({ repository: join(made, "gone") })).rejects.toThrow("no such folder");
     expect((await runCli(["serve", join(made, "gone"), ...options])).stderr).toContain(
       "N2F_FILE_READ",
     );

@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { parseAllDocuments } from "yaml";
@@ -76,6 +76,25 @@ describe("deploy/", () => {
     const parsed = serveCommand().parseOptions([...given]);
     expect(parsed).toEqual({ operands: [], unknown: [] });
     expect(given).toEqual(["--config", "/etc/nn2fpga/serve.yaml"]);
+  });
+
+  it("the image starts the server as it can be started, and not as root", () => {
+    const text = read("docker/Dockerfile").replaceAll("\\\n", "");
+    const line = (word: string): string => new RegExp(`^${word} (.*)$`, "m").exec(text)?.[1] ?? "";
+    const [command, repository, ...options] = JSON.parse(line("CMD")) as string[];
+    expect([command, repository]).toEqual(["serve", "/srv/nn2fpga/models"]);
+    const parsed = serveCommand().parseOptions([...options]);
+    expect(parsed).toEqual({ operands: [], unknown: [] });
+    expect(line("EXPOSE")).toBe("8000 8001 8002");
+    expect(line("USER")).toMatch(/^[1-9]\d*:[1-9]\d*$/);
+    expect(line("ENTRYPOINT")).toBe('["nn2fpga"]');
+    expect(text).toContain("http://127.0.0.1:8000/v2/health/live");
+    const { version } = JSON.parse(readFileSync("package.json", "utf8"));
+    expect(text).toContain(`nn2fpga:${version}`);
+    expect(container.image).toBe(`nn2fpga:${version}`);
+    for (const [, from] of text.matchAll(/^COPY ([^-].*) \S+$/gm)) {
+      for (const path of from.split(" ")) expect(existsSync(path), path).toBe(true);
+    }
   });
 
   it("the pods have the ports, probes and folders that the server has", () => {

@@ -62,6 +62,14 @@ export function completeConfig(
     const policy = config["model_transaction_policy"] as { decoupled?: boolean };
     if (policy.decoupled === true) wrong("decoupled models are not supported");
   }
+  const { preserve_ordering: isOrdered, priority_levels: levels = 0 } =
+    config.dynamic_batching ?? {};
+  if (isOrdered === true && Number(levels) > 1) {
+    wrong(
+      `dynamic_batching has preserve_ordering and ${levels} priority_levels`,
+      "Either answers keep the order of the requests, or urgent requests are first.",
+    );
+  }
   const maxBatchSize = config.max_batch_size ?? facts.maxBatchSize;
   if (!(Number.isInteger(maxBatchSize) && maxBatchSize >= 0)) {
     wrong(`max_batch_size is ${maxBatchSize}`, "Give a whole number of at least 0.");

@@ -1,8 +1,10 @@
 import type { ActiveRequest } from "../core/active-request.ts";
 import { asServeError, ServeError } from "../core/serve-error.ts";
 import type { ModelSignature } from "../core/signature.ts";
+import type { FailureReason } from "../core/statistics.ts";
 import type { Executor, RunPart } from "./executor.ts";
 import type { DeviceLane, LaneUser } from "./lane.ts";
+import { OrderedLine } from "./ordered-line.ts";
 import type { LevelPolicy, QueueLimits, SchedulingPolicy } from "./policy.ts";
 import type { Recorder, RunTimes } from "./recorder.ts";
 import { RequestQueue } from "./request-queue.ts";
@@ -56,6 +58,8 @@ export class ModelScheduler extends ServedModel implements LaneUser {
   readonly #units: readonly Unit[];
   readonly #lanes: ReadonlySet<DeviceLane>;
   readonly #queue: RequestQueue;
+  /** Where answers keep the order of the requests. */
+  readonly #line: OrderedLine | undefined;
   /** The level of those that waited too long and are not rejected: behind all others. */
   readonly #delayed: number;
   #msPerRow = 0;
@@ -78,6 +82,7 @@ export class ModelScheduler extends ServedModel implements LaneUser {
     this.#lanes = new Set(executors.map(({ lane }) => lane));
     this.#delayed = policy.levels.length;
     this.#queue = new RequestQueue(policy.levels.length + 1);
+    if (policy.isOrdered) this.#line = new OrderedLine((request) => this.#answer(request));
   }
 
   override get pendingRequests(): number {
@@ -107,12 +112,18 @@ export class ModelScheduler extends ServedModel implements LaneUser {
       return;
     }
     this.#queue.push(request, level);
+    this.#line?.join(request);
     this.#expireAt(request.expiresMs);
     this.#ask();
   }
 
   override drop(request: ActiveRequest): void {
     this.#queue.remove(request);
+  }
+
+  override left(request: ActiveRequest, failure: FailureReason | undefined): void {
+    super.left(request, failure);
+    this.#line?.move();
   }
 
   override abort(): void {
@@ -269,6 +280,11 @@ export class ModelScheduler extends ServedModel implements LaneUser {
     request.inferMs += times.inferMs;
     request.outputMs += times.outputMs;
     if (request.rowsDone < request.rows) return;
+    if (this.#line === undefined) this.#answer(request);
+    else this.#line.finish(request);
+  }
+
+  #answer(request: ActiveRequest): void {
     this.recorder.succeed(request.rows, {
       totalMs: performance.now() - request.begunMs,
       queueMs: request.startedMs - request.queuedMs,

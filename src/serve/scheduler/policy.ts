@@ -15,6 +15,8 @@ export interface SchedulingPolicy {
   /** Whether rows of several requests may share a run. */
   readonly isBatching: boolean;
   readonly delayMs: number;
+  /** Whether answers keep the order of the requests. */
+  readonly isOrdered: boolean;
   readonly preferredRows: ReadonlySet<number>;
   /** Index 0 is the priority 1 of clients. */
   readonly levels: readonly LevelPolicy[];
@@ -35,6 +37,7 @@ export function schedulingPolicy({ dynamic_batching: batching }: ModelConfig): S
   return {
     isBatching: batching !== undefined,
     delayMs: Number(batching?.max_queue_delay_microseconds ?? 0) / 1000,
+    isOrdered: batching?.preserve_ordering ?? false,
     preferredRows: new Set(batching?.preferred_batch_size ?? []),
     levels: Array.from({ length: levels }, (_, i) => levelPolicy(policies[i + 1] ?? fallback)),
     defaultLevel: Math.max(1, Number(batching?.default_priority_level ?? 1)) - 1,

@@ -125,6 +125,10 @@ describe("a repository", () => {
       "has dims [3] in the config and [2] in the model",
     ],
     ["max_batch_size: -1", "max_batch_size is -1"],
+    [
+      "dynamic_batching { preserve_ordering: true priority_levels: 2 }",
+      "dynamic_batching has preserve_ordering and 2 priority_levels",
+    ],
     ["sequence_batching { }", "sequence_batching is not supported"],
     ['backend: "tensorrt"', 'the backend "tensorrt" does not fit'],
     ['parameters { key: "max_run_rows" value { string_value: "many" } }', "max_run_rows"],

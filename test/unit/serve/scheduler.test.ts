@@ -274,6 +274,26 @@ describe("the scheduler", () => {
     for (const { runs } of units) expect(runs.length).toBeGreaterThanOrEqual(9);
   });
 
+  it("answers in the order of the requests where the config wants that", async () => {
+    for (const isOrdered of [true, false]) {
+      // The first unit is slow, so that the second one's answers are there first.
+      const slow = new Doubler(new DeviceLane("slow", 9), 1, () => 30);
+      const quick = new Doubler(new DeviceLane("quick", 9), 1, () => 1);
+      const batching = { preserve_ordering: isOrdered };
+      const { send, recorder, pool } = setUp({ batching, executors: [slow, quick] });
+      const order: number[] = [];
+      const sent = Array.from({ length: 12 }, (_, i) => send([i]));
+      sent.forEach(({ answer }, i) => void answer.then(() => order.push(i)).catch(() => {}));
+      sent[4].request.cancel();
+      await Promise.allSettled(sent.map(({ answer }) => answer));
+      const expected = sent.map((_, i) => i).filter((i) => i !== 4);
+      if (isOrdered) expect(order).toEqual(expected);
+      else expect(order).not.toEqual(expected);
+      expect(recorder.statistics().inference_stats.success.count).toBe(11);
+      expect(pool.bytesInFlight).toBe(0);
+    }
+  });
+
   it("shares a device among models by time, whatever their queues", async () => {
     const lane = new DeviceLane("d", 1);
     const order: string[] = [];
