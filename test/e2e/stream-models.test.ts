@@ -60,7 +60,7 @@ const networks: Readonly<Record<string, Streamed>> = {
   "CIFAR-10 by Keras": { model: "corpus/models/cifar-base-kw/model.onnx", flags: bits },
   "super resolution, as it was quantized": {
     model: "corpus/models/espcn-x2-float-and-qonnx/quant.onnx",
-    vectors: 4,
+    vectors: 3,
   },
   "self-attention on MNIST": {
     model: "corpus/models/self-attention-mnist/model.onnx",

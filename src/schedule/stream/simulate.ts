@@ -29,7 +29,10 @@ export interface SimulationOptions {
   readonly inferences: number;
   /** Spread the beats of each inference evenly over so many cycles at the source. Absent: as fast as they are taken. */
   readonly throttleCycles?: number;
-  /** Cycles without any transfer after which the network counts as dead. */
+  /**
+   * Cycles without any transfer after which the network counts as dead; and so it does after some times as many
+   * without a result, where beats go on to gather in a channel that never fills.
+   */
   readonly patienceCycles: number;
   /** Stop when a state comes back; the interval is then exact. */
   readonly untilPeriodic?: boolean;
@@ -49,6 +52,8 @@ export interface SimulationResult {
   readonly intervalCycles?: number;
   readonly cycles: number;
 }
+
+const gatheringFactor = 16;
 
 /** Room in a channel that never fills. */
 export const unlimited = 2 ** 30;
@@ -80,6 +85,7 @@ export function simulateDataflow(
   let sent = 0;
   let received = 0;
   let idle = 0;
+  let lastResult = 0;
   let cycle = 0;
   let interval: number | undefined;
   if (throttleCycles === undefined) fill[source] = unlimited;
@@ -118,6 +124,7 @@ export function simulateDataflow(
           if (channel !== sink) continue;
           fill[sink] = 0;
           received++;
+          lastResult = cycle;
           if (received % outputBeats === 0) {
             outputCycles.push(cycle);
             onInference?.(outputCycles.length);
@@ -141,7 +148,8 @@ export function simulateDataflow(
           if (throttleCycles === undefined) fill[source] = unlimited;
         }
       }
-    } else if (++idle > patienceCycles) {
+    } else idle++;
+    if (idle > patienceCycles || cycle - lastResult > gatheringFactor * patienceCycles) {
       const full = channels.flatMap((_, c) =>
         c !== source && c !== sink && fill[c] >= room[c] ? [c] : [],
       );
