@@ -43,7 +43,9 @@ import {
   type FormatRow,
   feedOf,
   formatTable,
+  isQuantizedModel,
   loadCalibrationData,
+  partlyQuantized,
   type QuantizedGraph,
 } from "./quantize/index.ts";
 import { packSamples } from "./runtime/index.ts";
@@ -160,10 +162,15 @@ export function planModel(modelPath: string, options: CompileOptions): Plan {
   const quantized = { ...chosen.quantized, graph: planned.graph };
   const { float } = chosen;
   const warnings = [...model.warnings.map((problem) => problem.message), ...chosen.warnings];
-  if (options.calibration.length === 0) {
+  const { chosen: formats } = chosen.quantized;
+  if (options.calibration.length === 0 && formats.some(({ of }) => of !== "weights")) {
     warnings.push(
       "no calibration data was given: binary points were chosen on standard-normal inputs; use --calibration FILE",
     );
+  }
+  if (isQuantizedModel(graph) && !config.isInt8) {
+    const partly = partlyQuantized(formats);
+    if (partly !== undefined) warnings.push(partly);
   }
   const { latencyCycles, intervalCycles, clockMhz, maxLevels, reuse } = design;
   const summary: CompileSummary = {

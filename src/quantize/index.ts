@@ -1,6 +1,7 @@
 export * from "./calibrate.ts";
 export * from "./calibration-data.ts";
 export { calibratedPrecision, formatForRange } from "./choose-format.ts";
+export * from "./chosen-format.ts";
 export * from "./config.ts";
 export * from "./equalize.ts";
 export * from "./format-table.ts";

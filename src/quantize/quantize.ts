@@ -36,6 +36,7 @@ import {
 import { type PrecisionAttrs, precisionAttrs, readPrecision } from "../ops/index.ts";
 import type { DType } from "../tensor/index.ts";
 import { calibratedPrecision, formatForRange } from "./choose-format.ts";
+import type { ChosenFormat } from "./chosen-format.ts";
 import type { PrecisionRequest, QuantizeOptions } from "./config.ts";
 import {
   columnSpread,
@@ -58,6 +59,8 @@ export interface QuantizedGraph {
   readonly inputScales: ReadonlyMap<ValueId, CodeScale>;
   /** The same for outputs, by name. */
   readonly outputScales: ReadonlyMap<string, CodeScale>;
+  /** What neither the model nor the user gives a format. */
+  readonly chosen: readonly ChosenFormat[];
 }
 
 /**
@@ -135,6 +138,7 @@ class Quantizer {
   readonly #exact = new Map<ValueId, ValueId>();
   /** Requantized variants by value and format, so that all who need one share it. */
   readonly #narrowed = new Map<string, ValueId>();
+  readonly #chosen = new Map<ValueId, ChosenFormat>();
   /** An operator asks for its weights more than once. */
   #lastWeight: { value: OpValue; constant: ConstValue; quantized: QuantizedConstant } | undefined;
 
@@ -163,12 +167,27 @@ class Quantizer {
       const narrow = placeProblems(origin, () => this.#narrow(value, request, true));
       return { name, value: narrow };
     });
+    const graph = this.#build.graph(this.#graph.name, outputs);
     return {
-      graph: this.#build.graph(this.#graph.name, outputs),
+      graph,
       inputs: this.#inputs,
       inputScales: this.#inputScales,
       outputScales: this.#outputScales,
+      chosen: [...this.#chosen.values()].filter(({ value }) => graph.values.has(value)),
     };
+  }
+
+  /** Notes a value whose format is chosen here, and what of the model it stands for. */
+  #choose(
+    value: ValueId,
+    { origin }: Value,
+    request: PrecisionRequest,
+    of: ChosenFormat["of"],
+  ): ValueId {
+    if (request.kind === "width") {
+      this.#chosen.set(value, { value, origin, widthBits: request.widthBits, of });
+    }
+    return value;
   }
 
   #input(value: InputValue): void {
@@ -191,6 +210,7 @@ class Quantizer {
         hint: "Give a format such as fixed<16,6> for the inputs, or only a width.",
       });
     }
+    this.#choose(id, value, request, "input");
     const precision = withoutFraction(value.dtype, this.#precision(id, request));
     this.#inputs.set(id, precision);
     const quant = { format: precision.format, ranges: Ranges.ofFormat(precision.format) };
@@ -214,7 +234,8 @@ class Quantizer {
     this.#exact.set(value.id, id);
     const wish = this.#layer(value)?.result;
     if (wish !== undefined && wish.kind !== "exact" && !op.lossy) {
-      this.#exact.set(value.id, this.#requantize(id, this.#precision(value.id, wish)));
+      const made = this.#requantize(id, this.#precision(value.id, wish));
+      this.#exact.set(value.id, this.#choose(made, value, wish, "value"));
     }
   }
 
@@ -238,10 +259,11 @@ class Quantizer {
         if (getValue(this.#graph, arg).kind === "const") return args[i];
         const precision = this.#precision(arg, request);
         const { format } = precision;
-        return this.#requantize(
+        const made = this.#requantize(
           this.#value(arg),
           format.frac > finest ? { ...precision, format: coarser(format, finest) } : precision,
         );
+        return this.#choose(made, getValue(this.#graph, arg), request, "value");
       });
       const fitting = op.alignPoints ? this.#align(narrowed) : this.#biasAgain(value, narrowed);
       return this.#apply(op, fitting, value);
@@ -312,7 +334,9 @@ class Quantizer {
 
   #weight(value: OpValue, constant: ConstValue): ValueId {
     const { codes, quant } = this.#quantizeWeight(value, constant);
-    return this.#constant(constant, codes, quant);
+    const made = this.#constant(constant, codes, quant);
+    const request = this.#layer(value)?.weight ?? this.#options.default;
+    return isWhole(constant) ? made : this.#choose(made, value, request, "weights");
   }
 
   #quantizeWeight(value: OpValue, constant: ConstValue): QuantizedConstant {
@@ -474,7 +498,7 @@ class Quantizer {
     const precision = this.#precision(arg, request, bounds as [number, number]);
     const fits = quant.format.width <= precision.format.width;
     if (fits && (!isOutput || request.kind === "width")) return id;
-    return this.#requantize(id, precision);
+    return this.#choose(this.#requantize(id, precision), value, request, "value");
   }
 
   /** The precision of a result that has to be chosen. */
@@ -485,6 +509,7 @@ class Quantizer {
         hint: "Give a format such as fixed<16,1> for this layer's result.",
       });
     }
+    this.#choose(value.id, value, request, "value");
     const seen = this.#statistics.get(value.id) ?? nothingSeen;
     return this.#precision(value.id, request, [seen.min, seen.max]);
   }

@@ -2,8 +2,8 @@ import { evaluate, type OpValue, valueId } from "../../../src/ir/index.ts";
 import { decodeModel, importModel } from "../../../src/onnx/index.ts";
 import { ops } from "../../../src/ops/index.ts";
 import { makeTensor, type Samples, type Shape, sizeOf } from "../../../src/tensor/index.ts";
+import type { CodeType } from "../../support/model-writer.ts";
 import { emulateModel } from "../../support/quantized.ts";
-import type { CodeType } from "./model-writer.ts";
 
 type Ort = typeof import("onnxruntime-node");
 

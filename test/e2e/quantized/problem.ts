@@ -1,7 +1,7 @@
 import type { Random } from "../../../src/base/index.ts";
 import { type Shape, sizeOf } from "../../../src/tensor/index.ts";
+import { type CodeType, codeTypes, type ModelWriter } from "../../support/model-writer.ts";
 import type { MadeInput, MadeModel, Optimization } from "./compare.ts";
-import { type CodeType, codeTypes, type ModelWriter } from "./model-writer.ts";
 
 /** One quantized operator in one kind of formats: models of it, as many as there are seeds. */
 export interface OperatorProblem {

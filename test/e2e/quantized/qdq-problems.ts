@@ -1,6 +1,6 @@
 import type { Random } from "../../../src/base/index.ts";
+import { type CodeType, codeTypes, ModelWriter } from "../../support/model-writer.ts";
 import type { MadeModel, Optimization } from "./compare.ts";
-import { type CodeType, codeTypes, ModelWriter } from "./model-writer.ts";
 import {
   codesOf,
   everyCode,

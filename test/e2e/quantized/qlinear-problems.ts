@@ -1,6 +1,6 @@
 import type { Random } from "../../../src/base/index.ts";
+import { type CodeType, ModelWriter } from "../../support/model-writer.ts";
 import type { MadeModel } from "./compare.ts";
-import { type CodeType, ModelWriter } from "./model-writer.ts";
 import {
   codesOf,
   everyCode,

@@ -1,7 +1,7 @@
 import type { Random } from "../../../src/base/index.ts";
+import { ModelWriter } from "../../support/model-writer.ts";
 import type { MadeModel } from "./compare.ts";
 import { between, type Fraction, fraction, isLess, over, plus, roundings } from "./fraction.ts";
-import { ModelWriter } from "./model-writer.ts";
 import { type OperatorProblem, pick, randomCodes } from "./problem.ts";
 
 /*

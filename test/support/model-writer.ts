@@ -1,5 +1,5 @@
 import onnxProto, { type onnx } from "onnx-proto";
-import type { Shape } from "../../../src/tensor/index.ts";
+import type { Shape } from "../../src/tensor/index.ts";
 
 /** Integer types of quantized models: their number in ONNX, and their ends. */
 export const codeTypes = {
