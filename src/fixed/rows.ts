@@ -1,6 +1,7 @@
 import { assert } from "../base/index.ts";
 import { type CodeLayout, packReals, unpackReals } from "./codes.ts";
 import { maxCode, minCode } from "./format.ts";
+import { packSimd } from "./rows-simd.ts";
 
 /** Where the rows of one tensor stand in packets: `at + row * strideBytes`, elements without gaps. */
 export interface RowPlace {
@@ -35,6 +36,12 @@ export function packRows(
     const isHalfExact = rounding === "RND" && values instanceof Float32Array;
     const round = rounding === "TRN" ? floorRows : isHalfExact ? halfUpRows : halfUpRowsOfDoubles;
     const [lo, hi] = [Number(minCode(format)), Number(maxCode(format))];
+    if (isDense && isVectored(values, rows * size, layout)) {
+      const { signed } = format;
+      const simd = { rounding, signed, elementBytes: elementBytes as 1 | 2 };
+      const all = values.length === rows * size ? values : values.subarray(0, rows * size);
+      if (packSimd(all as Float32Array, simd, 2 ** format.frac, lo, hi, bytes, at)) return;
+    }
     if (isDense) round(values, 1, rows * size, 2 ** format.frac, lo, hi, codes, 0);
     else round(values, rows, size, 2 ** format.frac, lo, hi, codes, strideBytes / elementBytes);
     return;
@@ -46,6 +53,21 @@ export function packRows(
   for (let row = 0; row < rows; row++) {
     packReals(values.subarray(row * size, (row + 1) * size), layout, bytes, at + row * strideBytes);
   }
+}
+
+/** Fewer numbers are converted before the vector code is called. */
+const leastVectored = 64;
+
+/** Whether the arithmetic of float32 gives the right codes, and it is worth the call. */
+function isVectored(
+  values: Float32Array | Float64Array,
+  elements: number,
+  { format, rounding, elementBytes }: CodeLayout,
+): boolean {
+  if (!(values instanceof Float32Array) || elements < leastVectored) return false;
+  // A product that is too small for float32 may lose its sign, which only `floor` asks for.
+  const least = rounding === "TRN" ? 0 : -60;
+  return elementBytes <= 2 && format.width <= 16 && format.frac >= least && format.frac <= 60;
 }
 
 /** The real numbers of `rows` rows out of packets: `unpackReals` for many packets at once. */

@@ -13,6 +13,7 @@ import {
   unpackReals,
   unpackRows,
 } from "../../../src/fixed/index.ts";
+import { packSimd } from "../../../src/fixed/rows-simd.ts";
 
 const layouts: fc.Arbitrary<CodeLayout> = fc
   .record({
@@ -56,6 +57,72 @@ const cases = layouts.chain((layout) =>
     isSingle: fc.boolean(),
   }),
 );
+
+/** Any float32 by its bits, and those around the places where codes change. */
+const singles = (scale: number): fc.Arbitrary<number> =>
+  fc.oneof(
+    fc.integer({ min: 0, max: 2 ** 32 - 1 }).map(singleOf),
+    fc.tuple(fc.integer({ min: -300, max: 300 }), fc.integer({ min: -2, max: 2 })).map(
+      // Some steps of float32 beside a half of a code.
+      ([halves, steps]) => singleOf(bitsOf(halves / 2 / scale) + steps),
+    ),
+  );
+const pattern = new DataView(new ArrayBuffer(4));
+const singleOf = (bits: number): number => {
+  pattern.setUint32(0, bits >>> 0);
+  return pattern.getFloat32(0);
+};
+const bitsOf = (value: number): number => {
+  pattern.setFloat32(0, value);
+  return pattern.getUint32(0);
+};
+
+describe("many float32 numbers", () => {
+  const vectored = fc
+    .record({
+      signed: fc.boolean(),
+      width: fc.integer({ min: 1, max: 16 }),
+      frac: fc.integer({ min: -8, max: 24 }),
+      rounding: fc.constantFrom("RND" as const, "TRN" as const),
+      at: fc.integer({ min: 0, max: 9 }),
+      repeats: fc.integer({ min: 1, max: 80 }),
+    })
+    .chain((plan) =>
+      fc.record({
+        plan: fc.constant(plan),
+        values: fc.array(singles(2 ** plan.frac), { minLength: 64, maxLength: 200 }),
+      }),
+    );
+
+  it("become the same codes by vectors, here", () => {
+    const format = { rounding: "RND", signed: true, elementBytes: 1 } as const;
+    const bytes = new Uint8Array(5);
+    const values = Float32Array.from([1.25, -1.75, 100, Number.NaN]);
+    expect(packSimd(values, format, 2, -8, 7, bytes, 1)).toBe(true);
+    expect([...new Int8Array(bytes.buffer)]).toEqual([0, 3, -3, 7, 0]);
+    fc.assert(
+      fc.property(vectored, ({ plan, values }) => {
+        const { signed, width, frac, rounding, at, repeats } = plan;
+        const format = makeFormat(signed, width, frac);
+        const elementBytes = containerBytes(format);
+        const layout = { format, rounding, overflow: "SAT", elementBytes } as const;
+        const numbers = Float32Array.from({ length: values.length * repeats }, (_, i) => {
+          return values[i % values.length];
+        });
+        const bytes = new Uint8Array(at + numbers.length * elementBytes + 3);
+        const size = numbers.length;
+        packRows(numbers, 1, size, layout, { bytes, at, strideBytes: size * elementBytes });
+        const expected = new Uint8Array(bytes.length);
+        const codes = values.map((x) => realToCode(Math.fround(x), format, rounding, "SAT"));
+        for (let from = 0; from < size; from += values.length) {
+          packCodes(codes, layout, expected, at + from * elementBytes);
+        }
+        expect(Buffer.compare(bytes, expected)).toBe(0);
+      }),
+      { numRuns: 600 },
+    );
+  });
+});
 
 describe("packRows and unpackRows", () => {
   it("give what realToCode and unpackReals give, wherever rows stand", () => {
