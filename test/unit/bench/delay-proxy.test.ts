@@ -56,9 +56,11 @@ function roundTrip(address: string, bytes: Buffer): Promise<{ back: Buffer; ms: 
 describe("the delay proxy", () => {
   test.each([10, 60])("adds a round trip of %i ms, within two", async (rttMs) => {
     const address = await line(rttMs, echo);
-    // Others' work on the machine only makes it longer: the best of a few is the proxy's own.
+    // Others' work on the machine only makes it longer: the best of some is the proxy's own.
     let best = Number.POSITIVE_INFINITY;
-    for (let i = 0; i < 3; i++) best = Math.min(best, await measureRtt(address, 5));
+    for (let i = 0; i < 20 && best >= rttMs + 2; i++) {
+      best = Math.min(best, await measureRtt(address, 5));
+    }
     expect(best).toBeGreaterThan(rttMs - 2);
     expect(best).toBeLessThan(rttMs + 2);
   });

@@ -7,9 +7,10 @@ import { floats, modelBytes, path, value } from "./build.ts";
 
 /** Reads in time, or ends in exactly one problem that says where; `problemOf` throws on the rest. */
 function tryToRead(bytes: Uint8Array): string {
-  const start = performance.now();
+  const before = process.cpuUsage();
   const problem = problemOf(() => decodeModel(bytes, path));
-  expect(performance.now() - start).toBeLessThan(2000);
+  const { user, system } = process.cpuUsage(before);
+  expect((user + system) / 1e6).toBeLessThan(2);
   if (problem === undefined) return "read";
   expect(problem).toMatchObject({ at: path, hint: expect.any(String) as unknown });
   expect(problem.code).toMatch(/^N2F_ONNX_(CORRUPT|DTYPE|OPSET|EXTERNAL)$/);
@@ -201,7 +202,7 @@ describe("a file that means harm", () => {
   });
 });
 
-test("25 million weights are read in less than two seconds", () => {
+test("25 million weights are read in less than two seconds of the processor", () => {
   const count = 25e6;
   const rawData = new Uint8Array(4 * count);
   const bytes = modelBytes({ initializer: [{ name: "w", dataType: 1, dims: [count], rawData }] });
