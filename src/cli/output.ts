@@ -52,6 +52,12 @@ export class Output {
     this.#step = "";
   }
 
+  /** What depends on the machine and the moment: not for stdout, which is the same every time. */
+  note(text: string): void {
+    this.done();
+    if (!this.#isJson) process.stderr.write(`${text}\n`);
+  }
+
   warn(text: string): void {
     this.done();
     process.stderr.write(`warning: ${text}\n`);

@@ -39,6 +39,11 @@ async function run(folder: string, flags: Flags): Promise<void> {
   output.done();
   output.document(report);
   printReport(output, report);
+  const { rtl, icarus } = report.backends;
+  const rates = Object.entries({ Verilator: rtl, Icarus: icarus }).flatMap(([name, result]) =>
+    result === undefined ? [] : [`${short(result.inferencesPerSecond)} (${name})`],
+  );
+  if (rates.length > 0) output.note(`simulated inferences a second: ${rates.join(", ")}`);
   for (const [backend, reason] of Object.entries(report.skipped)) {
     output.warn(`${backend} was NOT run: ${reason}`);
   }

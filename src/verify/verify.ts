@@ -41,6 +41,8 @@ export interface RtlComparison extends Comparison, Timing {
   readonly predictedIntervalCycles: number;
   /** What the bench saw of broken handshakes. */
   readonly violations: readonly string[];
+  /** Simulated, of the run with random stalls; by the clock on the wall. */
+  readonly inferencesPerSecond: number;
 }
 
 /** The document of `verify --json`. */
@@ -239,11 +241,13 @@ async function compareSimulation(
   const start = vectors.count - count;
   const packets = vectors.packets.subarray(start * stride);
   const expected = answers.subarray(start * packetBytes(outputs));
+  const started = performance.now();
   const stalled = await kernel.simulate(packets, count, {
     stallInPercent: 30,
     stallOutPercent: 30,
     seed,
   });
+  const seconds = Math.max(1e-6, (performance.now() - started) / 1000);
   const compared = comparePackets(outputs, expected, stalled.outputs, count);
   const timed = Math.min(count, 32);
   const free = await kernel.simulate(packets.subarray(0, timed * stride), timed, {
@@ -261,6 +265,7 @@ async function compareSimulation(
     predictedLatencyCycles: plan.predicted.latencyCycles,
     predictedIntervalCycles: plan.predicted.intervalCycles,
     violations: [...new Set([...stalled.violations, ...free.violations])],
+    inferencesPerSecond: count / seconds,
   };
 }
 

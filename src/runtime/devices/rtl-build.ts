@@ -1,4 +1,5 @@
 import { readdirSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import { type Bundle, bundlePaths } from "../../artifact/index.ts";
 import {
@@ -37,7 +38,7 @@ const verilatorFlags = [
   "-Wno-fatal",
   "-Wno-lint",
   "--output-split",
-  "100000",
+  "20000",
   "--output-split-cfuncs",
   "300",
 ];
@@ -156,8 +157,8 @@ async function includeFolder(verilator: string): Promise<string> {
 
 /** Below this a second unit costs more, by the headers, than its optimization would. */
 const smallBytes = 200_000;
-/** Code that runs often is compiled in two halves at the same time above this. */
-const largeBytes = 2_000_000;
+/** Code that runs often is compiled in parts of about this at least, as many at the same time as there are processors. */
+const partBytes = 1_000_000;
 
 interface Unit {
   readonly name: string;
@@ -172,16 +173,18 @@ function writeUnits(model: string): Unit[] {
   const size = parts.reduce((sum, name) => sum + statSync(join(model, name)).size, 0);
   const isSlow = (name: string) =>
     size > smallBytes && (name.includes("Slow") || name.includes("__Syms"));
-  const hot = parts.filter((name) => !isSlow(name));
-  const isLarge = size > largeBytes && hot.length > 3;
-  const first = isLarge ? firstHalf(model, hot) : hot.length;
-  const fast = ["extends.h", ...hot.slice(0, first), "../main.cpp"];
-  const more = isLarge ? ["extends.h", ...hot.slice(first)] : [];
+  const hot = equalParts(
+    model,
+    parts.filter((name) => !isSlow(name)),
+  );
   const slow = parts.filter(isSlow);
   writeFileSync(join(model, "extends.h"), signExtension);
   return [
-    { name: "fast", flags: fastFlags, members: fast },
-    { name: "more", flags: fastFlags, members: more },
+    ...hot.map((members, part) => ({
+      name: `fast${part}`,
+      flags: fastFlags,
+      members: ["extends.h", ...members, ...(part === 0 ? ["../main.cpp"] : [])],
+    })),
     { name: "slow", flags: slowFlags, members: slow },
   ].flatMap(({ name, flags, members }) => {
     if (members.length === 0) return [];
@@ -191,13 +194,19 @@ function writeUnits(model: string): Unit[] {
   });
 }
 
-/** How many of some files are about half of their bytes. */
-function firstHalf(model: string, names: readonly string[]): number {
+/** Files in as many runs of about the same bytes as can be compiled at once; one where there is little to do. */
+function equalParts(model: string, names: readonly string[]): string[][] {
   const sizes = names.map((name) => statSync(join(model, name)).size);
-  const half = sizes.reduce((sum, size) => sum + size, 0) / 2;
-  let [count, sum] = [0, 0];
-  while (sum < half) sum += sizes[count++];
-  return Math.min(count, names.length - 1);
+  const total = sizes.reduce((sum, size) => sum + size, 0);
+  const count = Math.max(1, Math.min(availableParallelism(), Math.floor(total / partBytes)));
+  const parts = Array.from({ length: count }, (): string[] => []);
+  let before = 0;
+  names.forEach((name, at) => {
+    const middle = before + sizes[at] / 2;
+    parts[Math.min(count - 1, Math.floor((middle * count) / total))].push(name);
+    before += sizes[at];
+  });
+  return parts.filter((part) => part.length > 0);
 }
 
 /** Verilator's own run-time library, compiled once for all models. */
