@@ -29,7 +29,7 @@ module n2f_constants #(
   localparam int ADDR_W = WORDS > 1 ? $clog2(WORDS) : 1;
 
   logic [DATA_W-1:0] words[0:WORDS-1];
-  logic [ADDR_W-1:0] at_q, at_d;
+  logic [ADDR_W-1:0] at_q;  // of the word that follows
 
   if (INIT != "") begin : gen_file
     initial $readmemh(INIT, words);
@@ -37,15 +37,12 @@ module n2f_constants #(
     initial for (int i = 0; i < WORDS; i++) words[i] = '0;
   end
 
-  always_comb begin
-    at_d = at_q;
-    if (next) at_d = at_q == ADDR_W'(WORDS - 1) ? '0 : at_q + 1'b1;
-    if (rst) at_d = '0;
-  end
-
   always_ff @(posedge clk) begin
-    at_q <= at_d;
-    data <= words[at_d];
+    if (next || rst) begin
+      at_q <= at_q == ADDR_W'(WORDS - 1) ? '0 : at_q + 1'b1;
+      data <= words[rst?'0 : at_q];
+    end
+    if (rst) at_q <= WORDS > 1 ? ADDR_W'(1) : '0;
   end
 
 endmodule

@@ -51,10 +51,10 @@ export function networkCost(
 function addNode(model: CostModel, node: StreamNode, add: (cost: Resources) => void): void {
   if (node.kind === "pipeline") {
     addPipeline(model, node.segment, add);
-    if (node.constants !== undefined)
-      add(
-        model.module("constants", { words: node.constants.words, word: node.constants.widthBits }),
-      );
+    if (node.constants !== undefined) {
+      const { words, widthBits } = node.constants;
+      add(model.module("n2f_constants", { WORDS: words, DATA_W: widthBits }));
+    }
     return;
   }
   const scope = Object.fromEntries(

@@ -1,0 +1,37 @@
+/** What the formulas of hw/cost say of the modules of streams, against Yosys for UltraScale+. */
+import { describe, expect, it } from "vitest";
+import { CostModel } from "../../src/schedule/cost-model.ts";
+import { costPoints } from "../support/cost-points.ts";
+import { temporaryFolder, tools } from "../support/hw.ts";
+import { synthesizePoints } from "../support/synthesis.ts";
+
+/** Relative, and what small modules may be off: LUTs of control logic that mapping shares or not. */
+const tolerance = { relative: 0.15, absolute: 3 };
+
+describe.skipIf(!tools.yosys)("formulas of stream modules", () => {
+  const folder = temporaryFolder();
+  const model = new CostModel();
+
+  it.each([...costPoints])("are right about %s", { timeout: 300_000 }, (name, points) => {
+    const found = synthesizePoints(folder.path, points);
+    const wrong = points.flatMap(({ params }, i) => {
+      const scope = Object.fromEntries(
+        Object.entries(params).map(([key, value]) => [key, Number(value)]),
+      );
+      const estimate = model.module(name, scope);
+      const { lut, ff, dsp, bram36 } = found[i];
+      const isRight =
+        estimate.dsp === dsp &&
+        estimate.bram36 === bram36 &&
+        isNear(estimate.lut, lut) &&
+        isNear(estimate.ff, ff);
+      return isRight ? [] : [{ params, estimate, found: found[i] }];
+    });
+    expect(wrong).toEqual([]);
+  });
+});
+
+function isNear(estimate: number, found: number): boolean {
+  const { relative, absolute } = tolerance;
+  return Math.abs(estimate - found) <= Math.max(absolute, relative * found);
+}
