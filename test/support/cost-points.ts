@@ -132,7 +132,6 @@ const table: Readonly<Record<string, readonly Params[]>> = {
     { ...steps, P: 8, BEATS: 1, Y_W: 2, X_W: 12, T_W: 13 },
     { ...steps, Y_W: 8, BEATS: 1, P: 1 },
     { ...steps, Y_W: 4, BEATS: 32, P: 2, X_SIGNED: false },
-    { ...steps, Y_W: 3, BEATS: 4, P: 8 },
   ],
   n2f_constants: [
     { WORDS: 4, DATA_W: 64 },
