@@ -45,9 +45,7 @@ const table: Readonly<Record<string, readonly Params[]>> = {
     { ...product, SIMD: 1, PE: 8, B_SIGNED: false, N: 64 },
     { ...product, PE: 16, SIMD: 2, A_SIGNED: false },
   ],
-  n2f_reduce: [
-    { P: 8, BEATS: 4, PIXELS: 16, OP: 1, X_W: 8, X_SIGNED: false, Y_W: 12 },
-  ],
+  n2f_reduce: [{ P: 8, BEATS: 4, PIXELS: 16, OP: 1, X_W: 8, X_SIGNED: false, Y_W: 12 }],
   n2f_reduce_lanes: [
     lanes,
     { ...lanes, OP: 1, Y_W: 14 },
