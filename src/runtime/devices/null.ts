@@ -54,38 +54,51 @@ function nullKernel(
   };
 }
 
+/** Waits at a time, at most; schedulers keep a few runs on a unit. */
+const slots = 1024;
+
 /**
  * Waits to a tenth of a millisecond, where timers of an event loop know whole ones. A thread sleeps on a
- * futex until the next time has come; nobody spins.
+ * futex until the next time has come; nobody spins. Times stand in memory that it shares, and it is woken only for one
+ * that is earlier than what it sleeps for: a message for each would cost more than serving a small request.
  */
 class PreciseClock {
-  readonly #changes = new Int32Array(new SharedArrayBuffer(4));
+  /** How often something has changed; and 1 at the end. */
+  readonly #changes = new Int32Array(new SharedArrayBuffer(8));
+  /** First when the thread wakes, then a time for each wait; infinite where there is none. */
+  readonly #times = new Float64Array(new SharedArrayBuffer(8 * (slots + 1))).fill(
+    Number.POSITIVE_INFINITY,
+  );
   readonly #waiting = new Map<number, () => void>();
+  #free = Array.from({ length: slots }, (_, i) => slots - i);
   #worker: Worker | undefined;
-  #next = 0;
 
   until(atMs: number): Promise<void> {
+    const slot = this.#free.pop();
+    if (slot === undefined) {
+      return new Promise((resolve) => setTimeout(resolve, atMs - performance.now()));
+    }
     this.#worker ??= this.#start();
     const worker = this.#worker;
     return new Promise((resolve) => {
-      const id = this.#next++;
-      this.#waiting.set(id, resolve);
-      worker.ref();
-      this.#send(worker, { id, at: performance.timeOrigin + atMs });
+      if (this.#waiting.size === 0) worker.ref();
+      this.#waiting.set(slot, resolve);
+      const at = performance.timeOrigin + atMs;
+      this.#times[slot] = at;
+      Atomics.add(this.#changes, 0, 1);
+      if (at < this.#times[0]) Atomics.notify(this.#changes, 0);
     });
   }
 
   close(): void {
-    if (this.#worker !== undefined) this.#send(this.#worker, { id: -1, at: 0 });
+    if (this.#worker !== undefined) {
+      Atomics.store(this.#changes, 1, 1);
+      Atomics.add(this.#changes, 0, 1);
+      Atomics.notify(this.#changes, 0);
+    }
     this.#worker = undefined;
     for (const resolve of this.#waiting.values()) resolve();
     this.#waiting.clear();
-  }
-
-  #send(worker: Worker, message: { readonly id: number; readonly at: number }): void {
-    worker.postMessage(message);
-    Atomics.add(this.#changes, 0, 1);
-    Atomics.notify(this.#changes, 0);
   }
 
   #start(): Worker {
@@ -93,12 +106,13 @@ class PreciseClock {
       eval: true,
       execArgv: [],
       name: "n2f-null-clock",
-      workerData: this.#changes,
+      workerData: { changes: this.#changes, times: this.#times },
     });
     worker.unref();
-    worker.on("message", (id: number) => {
-      const resolve = this.#waiting.get(id);
-      this.#waiting.delete(id);
+    worker.on("message", (slot: number) => {
+      const resolve = this.#waiting.get(slot);
+      if (!this.#waiting.delete(slot)) return;
+      this.#free.push(slot);
       if (this.#waiting.size === 0) worker.unref();
       resolve?.();
     });
@@ -106,25 +120,24 @@ class PreciseClock {
   }
 }
 
-/** Text, for the reason that `emulator-worker.ts` gives. Messages are taken without an event loop. */
+/** Text, for the reason that `emulator-worker.ts` gives. */
 const clockSource = `"use strict";
-const { parentPort, receiveMessageOnPort, workerData: changes } = require("node:worker_threads");
-const times = new Map();
-for (let isOpen = true; isOpen; ) {
+const { parentPort, workerData } = require("node:worker_threads");
+const { changes, times } = workerData;
+for (;;) {
   const seen = Atomics.load(changes, 0);
-  for (let entry; (entry = receiveMessageOnPort(parentPort)) !== undefined; ) {
-    if (entry.message.id < 0) isOpen = false;
-    else times.set(entry.message.id, entry.message.at);
-  }
+  if (Atomics.load(changes, 1) === 1) break;
   const now = performance.timeOrigin + performance.now();
   let next = Infinity;
-  for (const [id, at] of times) {
+  for (let slot = 1; slot < times.length; slot++) {
+    const at = times[slot];
     if (at <= now) {
-      times.delete(id);
-      parentPort.postMessage(id);
+      times[slot] = Infinity;
+      parentPort.postMessage(slot);
     } else if (at < next) next = at;
   }
-  if (isOpen) Atomics.wait(changes, 0, seen, next - now);
+  times[0] = next;
+  Atomics.wait(changes, 0, seen, next - now);
 }
 parentPort.close();
 process.exit(0);
