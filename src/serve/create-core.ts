@@ -121,6 +121,7 @@ class Core implements InferenceCore {
     const load = versionLoader({
       devices,
       processor: new DeviceLane("cpu", availableParallelism() + 1),
+      pool: this.#pool,
       limits: {
         requests: options.maxQueueRequests ?? 10_000,
         bytes: options.maxQueueBytes ?? 256 * 2 ** 20,

@@ -246,8 +246,12 @@ describe("an ensemble of a kernel and ONNX Runtime", () => {
          { model_name: "rest" model_version: -1 input_map { key: "${core.modelMetadata("rest", "").inputs[0].name}" value: "mid" } output_map { key: "${output.name}" value: "out" } }
        ] }`,
       );
+      // The same by one line: both halves of the bundle, joined.
+      cpSync(front, join(folder, "joined", "1", "model.n2f"), { recursive: true });
+      writeFileSync(join(folder, "joined", "config.pbtxt"), 'backend: "pipeline"');
       await core.close();
       core = await startCore({ repository: folder });
+      expect(core.modelConfig("joined", "")).toMatchObject({ backend: "pipeline", platform: "" });
       onTestFinished(() => core.close());
 
       const [{ tensor }] = readArrays(`${example}/data/test_features.npy`);
@@ -260,6 +264,14 @@ describe("an ensemble of a kernel and ONNX Runtime", () => {
           rowsOf(await requestOf(core, "whole", part).run()),
         ),
       );
+      const joined = await Promise.all(
+        [rows.slice(0, 50), rows.slice(50)].map(async (part) =>
+          rowsOf(await requestOf(core, "joined", part).run()),
+        ),
+      );
+      expect(joined.flat()).toEqual(answers.flat());
+      const [{ inference_stats, inference_count }] = core.modelStatistics("joined", "");
+      expect([inference_stats.success.count, inference_count]).toEqual([2, count]);
       const whole = await openOnnxRuntime(`${example}/model.onnx`, []);
       const features = makeTensor([count, width], rows.flat());
       const expected = await whole.run(new Map([[input.name, features]]), [output.name]);
@@ -282,6 +294,15 @@ describe("an ensemble of a kernel and ONNX Runtime", () => {
       expect(existsSync(join(folder, "whole", "1"))).toBe(true);
     },
   );
+
+  it("says that a bundle has no rest to join", async () => {
+    const halved = temporaryFolder();
+    cpSync(bundle, join(halved, "halved", "1", "model.n2f"), { recursive: true });
+    writeFileSync(join(halved, "halved", "config.pbtxt"), 'backend: "pipeline"');
+    await expect(startCore({ repository: halved })).rejects.toThrow(
+      "the bundle has no source/rest.onnx, which a pipeline needs",
+    );
+  });
 });
 
 /** Where the jet tagger is split. */

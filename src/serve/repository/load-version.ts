@@ -1,7 +1,7 @@
 import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { type Bundle, readBundle, unpackBundle } from "../../artifact/index.ts";
+import { type Bundle, bundlePaths, readBundle, unpackBundle } from "../../artifact/index.ts";
 import { fail } from "../../base/index.ts";
 import { bundleFacts, loadBundle } from "../backend/bundle-model.ts";
 import {
@@ -12,16 +12,19 @@ import {
 } from "../backend/ensemble-model.ts";
 import { IdentityExecutor, identityFacts } from "../backend/identity-model.ts";
 import { OnnxExecutor, openOnnxModel } from "../backend/onnx-model.ts";
+import { PipelineModel } from "../backend/pipeline-model.ts";
 import { placeInstances, type ServedDevice } from "../backend/served-device.ts";
+import type { BufferPool } from "../core/buffer-pool.ts";
+import { configDatatype } from "../core/datatype.ts";
 import type { ModelConfig } from "../core/model-config.ts";
 import type { ModelSignature } from "../core/signature.ts";
 import type { Executor } from "../scheduler/executor.ts";
 import type { DeviceLane } from "../scheduler/lane.ts";
 import { ModelScheduler } from "../scheduler/model-scheduler.ts";
 import { type QueueLimits, schedulingPolicy } from "../scheduler/policy.ts";
-import type { Recorder } from "../scheduler/recorder.ts";
+import { Recorder } from "../scheduler/recorder.ts";
 import { type ModelSource, versionContent } from "./layout.ts";
-import { completeConfig, type ModelFacts, signatureOf } from "./model-config.ts";
+import { completeConfig, defaultBatching, type ModelFacts, signatureOf } from "./model-config.ts";
 import type { LoadVersion, ReadyVersion } from "./repository.ts";
 import type { TextMessage } from "./text-format.ts";
 
@@ -30,6 +33,7 @@ export interface LoadContext {
   readonly devices: readonly ServedDevice[];
   /** Where models on the processor run. */
   readonly processor: DeviceLane;
+  readonly pool: BufferPool;
   readonly limits: QueueLimits;
   /** Counts go on where a version is loaded again. */
   readonly recorder: (model: string, version: string) => Recorder;
@@ -85,6 +89,11 @@ async function loadBackend(
     version,
     given?.["default_model_filename"] as string | undefined,
   );
+  if (given?.["backend"] === pipelineBackend) {
+    const join = (bundle: Bundle) => servePipeline(bundle, given, version, at, make, context);
+    if (content.kind === "bundle") return join(readBundle(content.path));
+    if (content.kind === "archive") return withUnpacked(content.path, join);
+  }
   checkBackend(given, content.kind, at);
   switch (content.kind) {
     case "bundle":
@@ -124,6 +133,101 @@ async function serveBundle(
   const executors = await loadBundle(bundle, made.config, made.signature, context.devices);
   return schedule(made, executors, context);
 }
+
+/** Serves both halves of a bundle that was compiled up to a value of its network. */
+const pipelineBackend = "pipeline";
+
+/**
+ * The bundle on the devices, the rest of its network on the processor. What the config says of instances and batching
+ * is said of the devices.
+ */
+async function servePipeline(
+  bundle: Bundle,
+  given: TextMessage,
+  version: number,
+  at: string,
+  make: (facts: ModelFacts) => Made,
+  context: LoadContext,
+): Promise<ReadyVersion> {
+  const { manifest, folder } = bundle;
+  bundle.verifyAll();
+  const path = join(folder, bundlePaths.rest);
+  if (!existsSync(path)) {
+    fail("N2F_FILE_READ", `the bundle has no ${bundlePaths.rest}, which a pipeline needs`, {
+      at: folder,
+      hint: "Compile it with `--until VALUE`, or leave the backend out.",
+    });
+  }
+  const front = bundleFacts(manifest);
+  const model = await openOnnxModel(path);
+  // The file need not say of what shape its inputs are: the bundle knows.
+  const inputs = model.facts.inputs.map((input) => {
+    const output = front.outputs.find(({ name }) => name === input.name);
+    if (output?.datatypes.includes(input.datatypes[0])) {
+      return { ...output, datatypes: input.datatypes };
+    }
+    return fail(
+      "N2F_CONFIG_INVALID",
+      `the rest reads "${input.name}", which the bundle does not give`,
+      {
+        at: path,
+      },
+    );
+  });
+  const isSilent = [...model.facts.inputs, ...model.facts.outputs].every(
+    ({ isShapeUnknown }) => isShapeUnknown,
+  );
+  const maxBatchSize = isSilent
+    ? front.maxBatchSize
+    : Math.min(front.maxBatchSize, model.facts.maxBatchSize);
+  const rest = { ...model.facts, inputs, maxBatchSize };
+  const whole = make({ ...front, outputs: rest.outputs, maxBatchSize, backend: pipelineBackend });
+
+  const batch = { max_batch_size: whole.config.max_batch_size };
+  const batching = batch.max_batch_size > 0 && { dynamic_batching: defaultBatching };
+  const half = (part: string, facts: ModelFacts, more: TextMessage): Made => {
+    const config = completeConfig(`${whole.config.name}.${part}`, { ...more, ...batch }, facts, at);
+    const signature = signatureOf(config, String(version), () => []);
+    return { config, signature, recorder: new Recorder(config.name, String(version)) };
+  };
+  const own = Object.entries(given).filter(([field]) => deviceFields.has(field));
+  // Between the halves tensors are what the rest reads.
+  const between = inputs.map(({ name, datatypes: [type] }) => ({
+    name,
+    data_type: configDatatype(type),
+  }));
+  const frontMade = half("front", front, {
+    ...batching,
+    ...Object.fromEntries(own),
+    output: between,
+  });
+  const restMade = half("rest", rest, {
+    ...batching,
+    ...(given["output"] !== undefined && { output: given["output"] }),
+  });
+
+  const sessions: Executor[] = [];
+  for (const lane of onProcessor(restMade.config, context)) {
+    const session = await model.open(restMade.config);
+    sessions.push(new OnnxExecutor(model.ort, session, restMade.signature, lane));
+  }
+  let kernels: readonly Executor[];
+  try {
+    kernels = await loadBundle(bundle, frontMade.config, frontMade.signature, context.devices);
+  } catch (error) {
+    await Promise.allSettled(sessions.map((session) => session.close()));
+    throw error;
+  }
+  const halves = [
+    schedule(frontMade, kernels, context).served,
+    schedule(restMade, sessions, context).served,
+  ] as const;
+  const { config, signature, recorder } = whole;
+  return { config, served: new PipelineModel(signature, recorder, ...halves, context.pool) };
+}
+
+/** Fields of a pipeline's config that are its front's. */
+const deviceFields = new Set(["instance_group", "dynamic_batching", "parameters", "input"]);
 
 async function serveOnnx(
   path: string,

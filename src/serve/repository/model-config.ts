@@ -30,7 +30,7 @@ export interface ModelFacts {
 }
 
 /** The dynamic batching of a model that has no `config.pbtxt`: as much as there is, without waiting. */
-const defaultBatching = {
+export const defaultBatching = {
   max_queue_delay_microseconds: 0,
   default_queue_policy: { allow_timeout_override: true },
 };
