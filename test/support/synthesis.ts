@@ -7,9 +7,7 @@ import {
   type DepthwiseParameters,
   depthwiseMemories,
   type HardwareModule,
-  type MvuParameters,
   memoryImage,
-  mvuMemories,
   type ParameterSpecs,
   type ParameterValues,
   portWidthBits,
@@ -175,12 +173,6 @@ function codes(random: Random, count: number, bits: number, signed = true): bigi
 }
 
 const constantsOf: Readonly<Record<string, (params: Point["params"], random: Random) => Files>> = {
-  n2f_mvu(params, random) {
-    const p = params as unknown as MvuParameters;
-    const weights = Array.from({ length: p.N }, () => codes(random, p.K, p.W_W));
-    const memories = mvuMemories(p, weights, codes(random, p.N, p.ACC_W));
-    return { WEIGHTS: memories.weights, BIAS: memories.bias };
-  },
   n2f_depthwise(params, random) {
     const p = params as unknown as DepthwiseParameters;
     const weights = Array.from({ length: p.C }, () => codes(random, p.K, p.W_W));
