@@ -3,6 +3,8 @@ import { extname } from "node:path";
 import { Command } from "commander";
 import { fail } from "../base/index.ts";
 import { type NodeReport, type OnnxModel, readModel, surveyModel } from "../onnx/index.ts";
+import { ops } from "../ops/index.ts";
+import { hardwareOf } from "../schedule/index.ts";
 import { Output } from "./output.ts";
 import { count } from "./picture/svg.ts";
 import { type RemainingTranspose, remainingTransposes } from "./remaining-transposes.ts";
@@ -41,7 +43,7 @@ async function run(path: string, flags: Flags): Promise<void> {
     ),
     inputs: graph.inputs,
     outputs: graph.outputs,
-    nodes,
+    nodes: nodes.map((node) => ({ ...node, hardware: hardware(node) })),
     totals,
     transposes: transposes ?? null,
     warnings: model.warnings,
@@ -62,6 +64,13 @@ async function run(path: string, flags: Flags): Promise<void> {
   for (const transpose of transposes ?? []) output.line(`    ${transposeLine(transpose)}`);
   printRefusals(output, nodes);
   if (flags.picture !== undefined) output.line(`\n  picture: ${flags.picture}`);
+}
+
+/** Modules that a node needs in each architecture; null where it cannot be streamed, or has no hardware. */
+function hardware({ kernel }: NodeReport) {
+  if (kernel.length === 0) return null;
+  const { parallel, stream } = hardwareOf(ops, kernel);
+  return { parallel, stream: stream ?? null };
 }
 
 interface Totals {
@@ -169,6 +178,8 @@ function printRefusals(output: Output, nodes: readonly NodeReport[]): void {
     const more = others.length === 0 ? "" : ` and ${others.length} more`;
     output.line(`  ${first.name}${more} (${operatorOf(first)}): ${first.reason}`);
     output.line(`    hint: ${first.hint}`);
+    if (first.conditions !== undefined)
+      output.line(`    ${operatorOf(first)} is read with: ${first.conditions}`);
   }
 }
 

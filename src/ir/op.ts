@@ -1,7 +1,7 @@
 import type { DType, Shape, Tensor } from "../tensor/index.ts";
 import type { Builder } from "./builder.ts";
 import type { Attrs, ConstValue, Quant, ValueId } from "./graph.ts";
-import type { Kernel } from "./kernel.ts";
+import type { Kernel, KernelWord } from "./kernel.ts";
 
 /** What an operator may know of an argument while types are worked out. */
 export interface ArgType {
@@ -64,6 +64,10 @@ export interface PrimitiveOp<A extends Attrs = Attrs> extends OpBase<A> {
    * attributes `bottom`, `until` and `last`, and the results added.
    */
   readonly isSteep?: boolean;
+  /** The words that its kernel may have, which the hardware plan goes by (`src/schedule/hardware-plan.ts`). */
+  readonly words: readonly KernelWord["kind"][];
+  /** Set where its kernel may be several words one after the other. */
+  readonly isSequence?: true;
   /** Format and code intervals of the exact result. @throws N2F_FORMAT_RANGE beyond 64 bits */
   quant(args: readonly QuantArg[], attrs: A): Quant;
   fixed(
@@ -78,6 +82,8 @@ export interface PrimitiveOp<A extends Attrs = Attrs> extends OpBase<A> {
 /** An operator that is made of others; a pass replaces it before quantization. */
 export interface CompositeOp<A extends Attrs = Attrs> extends OpBase<A> {
   readonly kind: "composite";
+  /** The operators that it may be made of. */
+  readonly madeOf: readonly string[];
   decompose(build: Builder, args: readonly ValueId[], attrs: A): ValueId;
 }
 

@@ -1,7 +1,9 @@
 import type { DType, Shape } from "../tensor/index.ts";
 import { sizeOf } from "../tensor/index.ts";
 import { foundFormat } from "./found-format.ts";
-import type { OnnxModel } from "./model.ts";
+import type { OnnxModel, OnnxNode } from "./model.ts";
+import { conditionsOf } from "./rules/conditions.ts";
+import { ruleOf } from "./rules/index.ts";
 import type { NodeInput } from "./rules/node-view.ts";
 import type { ConstOperand, Operand } from "./rules/rule.ts";
 import { type NodeOutcome, walkModel } from "./rules/walk.ts";
@@ -27,6 +29,8 @@ export interface NodeReport {
   /** Why it is not supported, and what to change. */
   readonly reason?: string;
   readonly hint?: string;
+  /** Under which conditions its operator is read at all; where it is refused and there are any. */
+  readonly conditions?: string;
   /** What a quantized model says of the numbers here: `int8, scale 0.0078125`. */
   readonly format?: string;
   /** Elements of the constants that it is the first to use. */
@@ -64,11 +68,18 @@ function reportOf(outcome: NodeOutcome, model: OnnxModel, counted: Set<Operand>)
     ...(problems.length > 0 && {
       reason: problems.map(({ message }) => message).join("; "),
       hint: [...new Set(problems.map(({ hint }) => hint))].join(" "),
+      ...readWith(node),
     }),
     ...(format !== undefined && { format }),
     parameters: newConstants(outcome, counted).reduce((sum, { shape }) => sum + sizeOf(shape), 0),
     macs,
   };
+}
+
+/** Those of the operators that have a rule. */
+function readWith({ domain, opType }: OnnxNode): { readonly conditions?: string } {
+  const told = ruleOf(domain, opType) === undefined ? "" : conditionsOf(domain, opType);
+  return told === "" ? {} : { conditions: told };
 }
 
 function statusOf({ node, outputs, isJudged, problems }: NodeOutcome): NodeReport["status"] {

@@ -23,6 +23,7 @@ function affine([gamma, beta, mean, variance]: readonly Tensor[], epsilon: numbe
 export const batchNorm = defineComposite<BatchNormAttrs>({
   name: "batch_norm",
   summary: "Normalization by constant statistics of each channel.",
+  madeOf: ["mul", "add"],
   type: ([{ shape, dtype }, ...parameters]) => {
     const channels = shape[1] ?? shape[0] ?? 1;
     const misfit = parameters.find((parameter) => !sameShape(parameter.shape, [channels]));

@@ -30,6 +30,7 @@ export const clip = defineMonotone<ClipAttrs>({
   summary: "x within two bounds.",
   float: (x, { min, max }) => Math.min(Math.max(x, min), max),
   fixed: (x, frac, { min, max }) => clamp(x, bound(min, frac), bound(max, frac)),
+  word: "clamp",
   kernel: (x, { min, max }) => {
     const { frac } = x.quant.format;
     const [lo, hi] = x.quant.ranges.hull();

@@ -35,6 +35,7 @@ function tableFor({ quant: { format, ranges } }: QuantArg, attrs: CodeTableAttrs
 export const codeTable = definePrimitive<CodeTableAttrs>({
   name: "code_table",
   summary: "A constant integer for each integer that x can be.",
+  words: ["table"],
   swapTranspose: (perm, attrs) => ({ perm, attrs }),
   type: ([{ shape }], { values }) => {
     if (values.length === 0 || !values.every(Number.isSafeInteger)) {

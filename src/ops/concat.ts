@@ -61,6 +61,7 @@ function origins(
 export const concat = definePrimitive<ConcatAttrs>({
   name: "concat",
   summary: "Arguments side by side along an axis.",
+  words: ["gather"],
   type: (args, attrs) => ({
     shape: joinedShape(
       args.map((arg) => arg.shape),

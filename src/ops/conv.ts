@@ -83,6 +83,8 @@ function channelInterval(
 export const conv = definePrimitive<ConvAttrs>({
   name: "conv",
   summary: "The convolution, channels last, with an optional bias for each column.",
+  words: ["gather", "matmul"],
+  isSequence: true,
   type: (args, attrs) => {
     const [x, , bias] = args;
     const places = windowPlaces(x.shape, attrs);

@@ -11,6 +11,7 @@ import { broadcastIndex, broadcastShapes } from "./family/broadcast.ts";
 export const div = defineComposite({
   name: "div",
   summary: "x / y, element by element.",
+  madeOf: ["reciprocal", "mul"],
   type: ([x, y]) => ({ shape: broadcastShapes(x.shape, y.shape), dtype: x.dtype }),
   float: ([x, y]) => {
     const shape = broadcastShapes(x.shape, y.shape);

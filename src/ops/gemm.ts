@@ -24,6 +24,7 @@ const swapped = (shape: readonly number[], swap: boolean): readonly number[] =>
 export const gemm = defineComposite<GemmAttrs>({
   name: "gemm",
   summary: "alpha * A * B + beta * C.",
+  madeOf: ["transpose", "matmul", "mul", "add"],
   type: ([a, b, c], { transA, transB }) => {
     const shapes = [swapped(a.shape, transA), swapped(b.shape, transB)];
     const misfit = shapes.find((shape) => shape.length !== 2);

@@ -8,6 +8,7 @@ import { defineComposite } from "../ir/index.ts";
 export const identity = defineComposite({
   name: "identity",
   summary: "x itself.",
+  madeOf: [],
   type: ([{ shape, dtype }]) => ({ shape, dtype }),
   float: ([x]) => x,
   decompose: (_build, [x]) => x,

@@ -69,6 +69,7 @@ import { sumPool } from "./sum-pool.ts";
 import { expand, take } from "./take.ts";
 import { tanh } from "./tanh.ts";
 import { transpose } from "./transpose.ts";
+import { truncDiv } from "./trunc-div.ts";
 import { truncate } from "./truncate.ts";
 
 export { broadcastIndex, broadcastShapes, normalizeAxis, splitAtAxis } from "./family/broadcast.ts";
@@ -146,6 +147,7 @@ export const opTable = {
   tan,
   tanh,
   transpose,
+  trunc_div: truncDiv,
   truncate,
 } satisfies Record<string, Op>;
 

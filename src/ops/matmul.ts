@@ -111,6 +111,7 @@ function forEachResult<T>(
 export const matmul = definePrimitive({
   name: "matmul",
   summary: "The matrix product, with an optional bias for each column.",
+  words: ["matmul"],
   type: (args) => {
     const { shape, n } = layoutOf(args);
     const bias = args[2];

@@ -53,6 +53,7 @@ function reached(codes: readonly bigint[], c: number, count: number, x: bigint):
 export const multiThreshold = definePrimitive<MultiThresholdAttrs>({
   name: "multi_threshold",
   summary: "The number of constant thresholds that x has reached.",
+  words: ["threshold"],
   swapTranspose: (perm, attrs) => ({ perm, attrs: { ...attrs, axis: perm[attrs.axis] } }),
   type: ([x], attrs) => {
     placeOf(x, attrs);

@@ -37,6 +37,7 @@ const fillCode = (value: number, frac: number): bigint => {
 export const pad = definePrimitive<PadAttrs>({
   name: "pad",
   summary: "x with a constant number around it.",
+  words: ["gather"],
   type: ([x], attrs) => ({ shape: padded(x.shape, attrs), dtype: x.dtype }),
   float: ([x], attrs) => {
     const shape = padded(x.shape, attrs);

@@ -29,6 +29,7 @@ const apply = (x: bigint, slope: bigint, shift: bigint): bigint =>
 export const prelu = definePrimitive({
   name: "prelu",
   summary: "x from zero up, x times a constant slope below.",
+  words: ["slope"],
   swapTranspose: (perm, attrs) => ({ perm, attrs }),
   type: ([x, slope]) => {
     if (!sameShape(broadcastShapes(x.shape, slope.shape), x.shape)) {

@@ -98,6 +98,7 @@ function channelIntervals(x: QuantArg, attrs: QuantizeAttrs): CodeInterval[] {
 export const quantize = definePrimitive<QuantizeAttrs>({
   name: "quantize",
   summary: "The integer to which a scaled number rounds, within bounds.",
+  words: ["requantize", "scale", "threshold"],
   type: ([x], attrs) => {
     checkAttrs(x, attrs);
     return { shape: x.shape, dtype: "int" };

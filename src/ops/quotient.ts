@@ -22,6 +22,7 @@ function roundHalfEven(x: number): number {
 export const quotient = defineComposite<QuotientAttrs>({
   name: "quotient",
   summary: "x / y of integers, rounded to the nearest, ties to even.",
+  madeOf: ["add", "is_positive", "mask", "mul", "sub"],
   type: ([x, y]) => ({ shape: broadcastShapes(x.shape, y.shape), dtype: "int" }),
   float: ([x, y], { bits }) => {
     const shape = broadcastShapes(x.shape, y.shape);

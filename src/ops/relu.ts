@@ -10,6 +10,7 @@ export const relu = defineMonotone({
   summary: "max(x, 0).",
   float: (x) => Math.max(x, 0),
   fixed: (x) => (x < 0n ? 0n : x),
+  word: "clamp",
   kernel: (_x, _attrs, to) => {
     const hi = to.ranges.hull()[1];
     return { kind: "clamp", lo: 0n, hi };

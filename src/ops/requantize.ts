@@ -16,6 +16,7 @@ import { type PrecisionAttrs, readPrecision } from "./family/precision-attrs.ts"
 export const requantize = definePrimitive<PrecisionAttrs>({
   name: "requantize",
   summary: "The same number with fewer bits.",
+  words: ["requantize"],
   lossy: true,
   type: ([{ shape, dtype }]) => ({ shape, dtype }),
   float: ([x]) => x,

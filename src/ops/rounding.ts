@@ -10,6 +10,7 @@ function defineRounding(name: string, summary: string, rounding: "TRN" | "RND_CO
     float: (x) => roundReal(x, rounding) + 0,
     fixed: (x, frac) => shiftRound(x, Math.max(frac, 0), rounding),
     frac: (frac) => Math.min(frac, 0),
+    word: "requantize",
     kernel: (x, _attrs, to) => ({
       kind: "requantize",
       shift: Math.max(x.quant.format.frac, 0),

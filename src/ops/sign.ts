@@ -13,6 +13,7 @@ export const sign = defineMonotone({
   float: (x) => Math.sign(x),
   fixed: (x) => clamp(x, -1n),
   frac: () => 0,
+  word: "clamp",
   kernel: () => ({ kind: "clamp", lo: -1n, hi: 1n }),
 });
 
@@ -24,5 +25,6 @@ export const isPositive = defineMonotone({
   float: (x) => (x > 0 ? 1 : 0),
   fixed: (x) => clamp(x, 0n),
   frac: () => 0,
+  word: "clamp",
   kernel: () => ({ kind: "clamp", lo: 0n, hi: 1n }),
 });

@@ -52,6 +52,7 @@ function unmask(build: Builder, x: ValueId, axis: number): ValueId {
 export const softmax = defineComposite<SoftmaxAttrs>({
   name: "softmax",
   summary: "exp(x) / sum(exp(x)) along an axis.",
+  madeOf: ["reduce_max", "sub", "exp_neg", "reduce_sum", "reciprocal", "mul"],
   type: ([{ shape, dtype }], { axis }) => {
     normalizeAxis(axis, shape.length);
     return { shape, dtype };

@@ -7,6 +7,7 @@ const lesser = (a: bigint, b: bigint): bigint => (a < b ? a : b);
 export const square = definePrimitive({
   name: "square",
   summary: "x * x.",
+  words: ["binary"],
   type: ([{ shape, dtype }]) => ({ shape, dtype }),
   float: ([x]) => ({ ...x, data: x.data.map((value) => value * value) }),
   swapTranspose: (perm, attrs) => ({ perm, attrs }),

@@ -13,6 +13,7 @@ export const truncate = defineMonotone({
   float: (x) => Math.trunc(x) + 0,
   fixed: (x, frac) => shiftRound(x, Math.max(frac, 0), "TRN_ZERO"),
   frac: (frac) => Math.min(frac, 0),
+  word: "requantize",
   kernel: (x, _attrs, to) => ({
     kind: "requantize",
     shift: Math.max(x.quant.format.frac, 0),

@@ -1,27 +1,20 @@
+import { ErrorModel } from "./error-model.ts";
+import { exchange } from "./exchange.ts";
 import type { Knob, KnobPlan, KnobProduct } from "./knobs.ts";
+import {
+  type Bench,
+  type Choice,
+  leastBits,
+  mostBits,
+  noiseOf,
+  type Trial,
+  type Widths,
+} from "./trial.ts";
 
 /** What the user wants of the quantized network, measured against the float one on the calibration data. */
 export type PrecisionTarget =
   | { readonly kind: "sqnr"; readonly decibel: number }
   | { readonly kind: "agreement"; readonly share: number };
-
-/** Widths in bits, of everything and of what has a knob, and the way binary points are chosen for them. */
-export interface Widths<M extends string = string> {
-  readonly method: M;
-  readonly default: number;
-  readonly knobs: ReadonlyMap<string, number>;
-}
-
-/** How one choice of widths came out. */
-export interface Trial<T> {
-  /** Infinite where there is no error at all. */
-  readonly sqnrDb: number;
-  /** Share of inferences with the float network's greatest output; 1 where there is one output only. */
-  readonly agreement: number;
-  /** Bit operations of an inference. */
-  readonly cost: number;
-  readonly result: T;
-}
 
 export interface SearchProblem<T, M extends string> {
   readonly plan: KnobPlan;
@@ -49,13 +42,14 @@ export interface SearchResult<T, M extends string> {
   readonly trials: number;
 }
 
-const [leastBits, mostBits] = [2, 24];
 /** Bits above the uniform width at which a knob counts as without error. */
 const spareBits = 6;
 /** Bits above the uniform width for what has no knob: values that no product reads, entries of tables. */
 const restBits = 2;
 /** Halvings of the interval in which the error budget is sought. */
 const budgetSteps = 7;
+/** Networks measured in a row without gain until the exchange of bits ends: for each way, and for the best of them. */
+const [patience, lastPatience] = [48, 160];
 
 export interface Uniform<T, M extends string> {
   readonly method: M;
@@ -72,8 +66,9 @@ export interface Uniform<T, M extends string> {
  *    their powers add up, and a bit less makes four times the power.
  * 3. For a budget of error power: from many bits down, always the bit that saves most cost for the error
  *    it makes. The greatest budget whose widths meet the target when measured is sought by halving.
- * 4. A bit less wherever the measured network still meets the target, the dearest knobs first; then a bit
- *    more for one knob where it allows several less for others.
+ * 4. A bit less wherever the measured network still meets the target, the dearest knobs first; then
+ *    several knobs at once, some with more bits and some with fewer ([exchange](./exchange.ts)), longest for
+ *    the way that came out cheapest.
  *
  * @returns nothing where not even 24 bits meet the target
  */
@@ -99,30 +94,31 @@ export function searchPrecision<T, M extends string>(
   });
   if (found.length === 0) return undefined;
   const best = found.reduce((a, b) => (b.choice.trial.cost < a.choice.trial.cost ? b : a));
+  const choice = exchange(bench, best.model, best.choice, lastPatience);
   const uniform = found
     .map((each) => each.uniform)
     .reduce((a, b) => (b.trial.cost < a.trial.cost ? b : a));
   const knobs = problem.plan.knobs.map((knob): KnobReport => {
-    const bits = best.choice.widths.knobs.get(knob.id) as number;
+    const bits = choice.widths.knobs.get(knob.id) as number;
     const power = (best.powers.get(knob.id) as number) * 4 ** (best.uniform.widthBits - bits);
     return { ...knob, widthBits: bits, aloneSqnrDb: -10 * Math.log10(power) };
   });
-  return { uniform, ...best.choice, knobs, trials };
+  return { uniform, ...choice, knobs, trials };
 }
 
-/** What all steps of a search use. */
-interface Bench<T, M extends string> {
-  readonly plan: KnobPlan;
-  readonly evaluate: (widths: Widths<M>) => Trial<T> | undefined;
-  readonly meets: (trial: Trial<T> | undefined) => trial is Trial<T>;
-  readonly onProgress: (step: string) => void;
+/** The cheapest widths of one way to choose binary points. */
+interface Found<T, M extends string> {
+  readonly choice: Choice<T, M>;
+  /** Of each knob's error alone, at the uniform width. */
+  readonly powers: ReadonlyMap<string, number>;
+  readonly model: ErrorModel;
 }
 
 /** Steps 2 to 4. Powers are those of each knob's error at the uniform width. */
 function searchFrom<T, M extends string>(
   bench: Bench<T, M>,
   { method, widthBits, trial: trialOfUniform }: Uniform<T, M>,
-): { choice: Choice<T, M>; powers: ReadonlyMap<string, number> } {
+): Found<T, M> {
   const { plan, evaluate, meets, onProgress } = bench;
   const many = Math.min(widthBits + spareBits, mostBits);
   const all = (bits: number): Map<string, number> =>
@@ -142,13 +138,13 @@ function searchFrom<T, M extends string>(
     widths: { method, default: widthBits, knobs: all(widthBits) },
     trial: trialOfUniform,
   };
-  const model: Model = { plan, powers, atBits: widthBits };
+  const model = new ErrorModel(powers, widthBits);
   const total = [...powers.values()].reduce((a, b) => a + b, 0);
   let [low, high] = [Math.log2(total) - 6, Math.log2(total) + 6];
   for (let step = 0; step < budgetSteps; step++) {
     onProgress(`${method}: widths for an error budget (${step + 1} of ${budgetSteps})`);
     const middle = (low + high) / 2;
-    const widths = { method, default: rest, knobs: widthsFor(model, 2 ** middle) };
+    const widths = { method, default: rest, knobs: widthsFor(plan, model, many, 2 ** middle) };
     const trial = evaluate(widths);
     if (!meets(trial)) {
       high = middle;
@@ -157,22 +153,11 @@ function searchFrom<T, M extends string>(
     low = middle;
     if (trial.cost < best.trial.cost) best = { widths, trial };
   }
-  return { choice: exchange(bench, descend(bench, best)), powers };
-}
-
-/** Widths and how they came out. */
-interface Choice<T, M extends string> {
-  readonly widths: Widths<M>;
-  readonly trial: Trial<T>;
+  return { choice: exchange(bench, model, descend(bench, best), patience), powers, model };
 }
 
 /** Below this share of the signal's power an error cannot be told from the arithmetic's own. */
 const noiseFloor = 1e-14;
-
-/** Error power over signal power; 1 where nothing could be measured. */
-function noiseOf(trial: Trial<unknown> | undefined): number {
-  return trial === undefined ? 1 : 10 ** (-trial.sqnrDb / 10);
-}
 
 function leastUniform<T, M extends string>(
   { evaluate, meets, onProgress }: Bench<T, M>,
@@ -186,25 +171,21 @@ function leastUniform<T, M extends string>(
   return undefined;
 }
 
-/** What is believed of errors and costs: power x 4^(atBits - bits) for each knob, products of widths. */
-interface Model {
-  readonly plan: KnobPlan;
-  readonly powers: ReadonlyMap<string, number>;
-  readonly atBits: number;
-}
-
 /** Widths by the steepest descent of cost against error, until the budget is spent. */
-function widthsFor({ plan, powers, atBits }: Model, budget: number): Map<string, number> {
-  const start = Math.min(atBits + spareBits, mostBits);
+function widthsFor(
+  plan: KnobPlan,
+  model: ErrorModel,
+  start: number,
+  budget: number,
+): Map<string, number> {
   const widths = new Map(plan.knobs.map((knob) => [knob.id, start]));
-  const errorAt = (id: string, bits: number) => (powers.get(id) as number) * 4 ** (atBits - bits);
-  let spent = plan.knobs.reduce((sum, { id }) => sum + errorAt(id, start), 0);
+  let spent = model.predict(widths);
   for (;;) {
     let best: { id: string; gain: number; error: number } | undefined;
     for (const { id } of plan.knobs) {
       const bits = widths.get(id) as number;
       if (bits <= leastBits) continue;
-      const error = errorAt(id, bits - 1) - errorAt(id, bits);
+      const error = model.powerAt(id, bits - 1) - model.powerAt(id, bits);
       if (spent + error > budget) continue;
       const gain = saving(plan.products, widths, id) / error;
       if (best === undefined || gain > best.gain) best = { id, gain, error };
@@ -231,14 +212,13 @@ function saving(
   return sum;
 }
 
-/** Takes single bits away while the measured network meets the target, but none from the knob that is kept. */
+/** Takes single bits away while the measured network meets the target. */
 function descend<T, M extends string>(
   { plan, evaluate, meets, onProgress }: Bench<T, M>,
   from: Choice<T, M>,
-  kept?: string,
 ): Choice<T, M> {
   let best = from;
-  const done = new Set<string>(kept === undefined ? [] : [kept]);
+  const done = new Set<string>();
   for (let isOpen = true; isOpen; ) {
     isOpen = false;
     for (const id of bySaving(plan, best.widths)) {
@@ -251,26 +231,6 @@ function descend<T, M extends string>(
         best = { widths, trial };
         isOpen = true;
       } else done.add(id);
-    }
-  }
-  return best;
-}
-
-/** Gives each knob a bit more, the cheapest first, and keeps it where others then can do with less. */
-function exchange<T, M extends string>(bench: Bench<T, M>, from: Choice<T, M>): Choice<T, M> {
-  let best = from;
-  for (let isOpen = true; isOpen; ) {
-    isOpen = false;
-    for (const id of bySaving(bench.plan, best.widths).toReversed()) {
-      const bits = best.widths.knobs.get(id) as number;
-      if (bits >= mostBits) continue;
-      const widths = withBits(best.widths, id, bits + 1);
-      const trial = bench.evaluate(widths);
-      if (!bench.meets(trial)) continue;
-      const lowered = descend(bench, { widths, trial }, id);
-      if (lowered.trial.cost >= best.trial.cost) continue;
-      best = lowered;
-      isOpen = true;
     }
   }
   return best;

@@ -1,6 +1,7 @@
 export * from "./architecture.ts";
 export { signedDigits } from "./csd.ts";
 export { chooseFolding } from "./fold.ts";
+export { type HardwarePlan, hardwareOf, hardwarePlan, plumbing } from "./hardware-plan.ts";
 export * from "./levels.ts";
 export * from "./resources.ts";
 export * from "./schedule.ts";

@@ -9,6 +9,7 @@ import { type CaseResult, casesInScope, runCases } from "./run-cases.ts";
 import { scopeOf } from "./scope.ts";
 
 const usage = `npm run conformance -- [options]
+Without a choice of cases it writes results.json, docs/operators.md and docs/conformance.md.
   --op NAME        only cases about this operator, as INDEX.csv has it (Conv)
   --case GLOB      only these cases (node/test_add*)
   --mode MODE      only float, or only fixed
@@ -16,7 +17,6 @@ const usage = `npm run conformance -- [options]
   --light          the big graphs too
   --processes N    how many processes share the work (default: one for each core, up to 4)
   --update         write known-failing.txt anew
-  --docs           write what docs/operators.md and docs/conformance.md say of the cases
   --out-of-scope   list what does not count, and why
   --quiet          only the counts`;
 
@@ -29,7 +29,6 @@ const { values: flags } = parseArgs({
     failing: { type: "boolean", default: false },
     light: { type: "boolean", default: false },
     processes: { type: "string" },
-    docs: { type: "boolean", default: false },
     update: { type: "boolean", default: false },
     "out-of-scope": { type: "boolean", default: false },
     quiet: { type: "boolean", default: false },
@@ -65,10 +64,16 @@ async function run(): Promise<void> {
       (flags.light || glob !== undefined || !isLight(entry)) &&
       (!flags.failing || wanted.some((mode) => known.reasonOf(mode, entry.folder) !== undefined)),
   );
+  // Of all that counts, the big graphs aside, the results are kept.
+  const isWhole =
+    wanted.length === modes.length &&
+    [flags.op, glob].every((filter) => filter === undefined) &&
+    !flags.light &&
+    !flags.failing;
   const processes = Number(flags.processes ?? Math.min(4, availableParallelism()));
   const results = await runCases(entries, processes, wanted);
   if (flags.update) known.update(results);
-  if (flags.docs) for (const [path, text] of writtenDocs(results, known)) writeFileSync(path, text);
+  if (isWhole) for (const [path, text] of writtenDocs(results, known)) writeFileSync(path, text);
   if (!flags.quiet) listFailures(results, known);
   printCounts(results, wanted);
   const surprises = results.filter((result) => known.surprise(result) !== "");

@@ -13,6 +13,7 @@ import {
 import { instantiateEmulator, type Kernel, predict } from "../../src/runtime/index.ts";
 import type { Tensor } from "../../src/tensor/index.ts";
 import { type Attempt, attemptsOf, type Prepared, prepare } from "./attempt.ts";
+import { becomesWith } from "./becomes.ts";
 import { type Case, type CaseEntry, readCase } from "./case.ts";
 import { fixedDifference, floatDifference } from "./compare.ts";
 import { textOf } from "./scope.ts";
@@ -79,19 +80,11 @@ async function runAttempt(subject: Case, attempt: Attempt, mode: Mode): Promise<
     return text === "" ? [] : [`output ${i}: ${text}`];
   });
   if (reasons.length === 0) {
-    const { opsets, graph } = subject.model;
-    const simple = graph.nodes.length === 1 ? prepared.graph : undefined;
-    const becomes = simple === undefined ? [] : operatorsOf(runPasses(simple, ops));
+    const { opsets } = subject.model;
+    const becomes = becomesWith(subject, prepared);
     return { status: "pass", attempt: name, opset: opsets.get("") ?? 0, becomes };
   }
   return { status: "fail", attempt: name, reason: reasons.join("; ") };
-}
-
-function operatorsOf(graph: Graph): readonly string[] {
-  const names = [...graph.values.values()].flatMap((value) =>
-    value.kind === "op" ? [value.op] : [],
-  );
-  return [...new Set(names)].sort();
 }
 
 async function computeOutputs(

@@ -886,6 +886,25 @@ export const problems: Readonly<Record<OpName, OpProblems>> = {
     ),
     onnx: sameNode("Transpose"),
   },
+  trunc_div: {
+    application: binary.map(({ args: [a, b], attrs }) => ({
+      args: [a, { ...b, real: nonZero }],
+      attrs,
+    })),
+    // Eighths and their quotients are exact in ONNX's floats, or far from the next integer.
+    onnx: () => ({
+      nodes: [
+        { opType: "Div", inputs: ["x0", "x1"] },
+        { opType: "Cast", inputs: ["previous"], attrs: { to: 7 } },
+      ],
+    }),
+    formats: (_application, { maxWidth }) =>
+      fc.tuple(
+        arbitraryFormat({ maxWidth: Math.min(maxWidth, 14) }),
+        arbitraryFormat({ maxWidth: Math.min(maxWidth, 14) }),
+      ),
+    looseBecause: "one interval stands for all elements, and for the quotients of zero",
+  },
   truncate: {
     application: unary(),
     onnx: () => ({ nodes: [{ opType: "Cast", inputs: ["x0"], attrs: { to: 7 } }] }),

@@ -1,6 +1,6 @@
 import { makeTensor } from "../../tensor/index.ts";
 import type { NodeView } from "./node-view.ts";
-import { type ConstOperand, defineRule, type Operand, type Rule, unsupported } from "./rule.ts";
+import { defineRule, type Operand, type Rule } from "./rule.ts";
 import type { RuleContext } from "./rule-context.ts";
 
 /**
@@ -42,47 +42,6 @@ function nary(op: string, ours: string): Rule {
   });
 }
 
-/** Integers over one positive integer, toward zero, as integer networks write their shifts. */
-function integerQuotient(
-  context: RuleContext,
-  a: Operand,
-  { shape, data: { data } }: ConstOperand,
-): Operand | undefined {
-  const [divisor] = data;
-  if (shape.length > a.shape.length || !(divisor > 0)) return undefined;
-  if (data.some((other) => other !== divisor)) return undefined;
-  return context.apply("quantize", [a], {
-    axis: 0,
-    mul: [1],
-    add: [0],
-    div: [divisor],
-    zero_point: [0],
-    lo: -(2 ** 52),
-    hi: 2 ** 52 - 1,
-    rounding: "zero",
-    arithmetic: "exact",
-  });
-}
-
-const div = defineRule({
-  op: "Div",
-  import: (node, context) => {
-    const [a, b] = [node.input(0), node.input(1)];
-    const isComputed = a.kind === "computed" || b.kind === "computed";
-    if (a.kind === "computed" && b.kind === "const" && a.dtype === "int") {
-      const quotient = integerQuotient(context, a, b);
-      if (quotient !== undefined) return quotient;
-    }
-    if (isComputed && a.dtype === "int") {
-      unsupported(
-        "integers are divided, which drops the remainder",
-        "Divide after a Cast to float, or multiply by a constant.",
-      );
-    }
-    return context.apply("div", [a, aligned(node, context, a, b)]);
-  },
-});
-
 const mean = defineRule({
   op: "Mean",
   import: (node, context) => {
@@ -105,7 +64,6 @@ export const elementwiseRules: readonly Rule[] = [
   binary("Add", "add"),
   binary("Sub", "sub"),
   binary("Mul", "mul"),
-  div,
   nary("Max", "max"),
   nary("Min", "min"),
   nary("Sum", "add"),

@@ -8,6 +8,7 @@ import { elementwiseRules } from "./elementwise.ts";
 import { extremeRules } from "./extremes.ts";
 import { functionRules } from "./functions.ts";
 import { inferenceRules } from "./inference.ts";
+import { integerRules } from "./integer.ts";
 import { layoutRules } from "./layout.ts";
 import { logicRules } from "./logic.ts";
 import { matmulRules } from "./matmul.ts";
@@ -39,6 +40,7 @@ const networkRules: readonly Rule[] = [
   ...extremeRules,
   ...functionRules,
   ...inferenceRules,
+  ...integerRules,
   ...layoutRules,
   ...logicRules,
   ...matmulRules,

@@ -2,6 +2,7 @@ import { fail } from "../../base/index.ts";
 import { makeTensor, type Shape, sizeOf } from "../../tensor/index.ts";
 import { Formula } from "./formula.ts";
 import type { NodeView } from "./node-view.ts";
+import { positionsOfGreatest } from "./pool-positions.ts";
 import { defineRule, type Operand, type Rule } from "./rule.ts";
 import type { RuleContext } from "./rule-context.ts";
 import { channelsFirst, channelsLast, readWindows, spatialOf, type Windows } from "./windows.ts";
@@ -30,10 +31,14 @@ function readPool(node: NodeView, spatial: Shape): { windows: Windows; extra: re
 const maxPool = defineRule({
   op: "MaxPool",
   import: (node, context) => {
-    node.int("storage_order", 0); // orders the indices alone
+    const isColumnMajor = node.int("storage_order", 0) !== 0;
     const x = node.input(0);
     const { windows } = readPool(node, spatialOf(node, x));
-    return channelsFirst(context, context.apply("max_pool", [channelsLast(context, x)], windows));
+    const greatest = context.apply("max_pool", [channelsLast(context, x)], windows);
+    const values = channelsFirst(context, greatest);
+    return node.hasOutput(1)
+      ? [values, positionsOfGreatest(context, x, windows, isColumnMajor)]
+      : values;
   },
 });
 

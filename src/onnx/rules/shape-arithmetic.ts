@@ -1,6 +1,6 @@
 import { fail } from "../../base/index.ts";
 import { makeTensor, type Shape, sizeOf, stridesOf, type Tensor } from "../../tensor/index.ts";
-import { folding, foldingElements, ofFirst } from "./folding.ts";
+import { folding } from "./folding.ts";
 import type { NodeView } from "./node-view.ts";
 import { defineRule, type Rule } from "./rule.ts";
 import type { RuleContext } from "./rule-context.ts";
@@ -9,17 +9,6 @@ import type { RuleContext } from "./rule-context.ts";
  * Operators that exporters write to work out shapes, masks and tables. All shapes are known here, so they
  * are calculated while the model is imported; over what the network computes they are not supported.
  */
-
-/** The sign of the divisor, as Python has it, or with `fmod` that of the dividend. */
-const mod = foldingElements(
-  "Mod",
-  2,
-  ([a, b], node) => {
-    const rest = a % b;
-    return node.int("fmod", 0) === 0 && rest !== 0 && rest < 0 !== b < 0 ? rest + b : rest;
-  },
-  ofFirst,
-);
 
 /** The extents of a value; of some of the axes from opset 15 on. Values need not be known for it. */
 const shape = defineRule({
@@ -72,11 +61,4 @@ const nonZero = folding("NonZero", 1, ([x]) => {
   return makeTensor([x.shape.length, found.length], rows.flat(), "int");
 });
 
-export const shapeArithmeticRules: readonly Rule[] = [
-  shape,
-  size,
-  constantOfShape,
-  range,
-  nonZero,
-  mod,
-];
+export const shapeArithmeticRules: readonly Rule[] = [shape, size, constantOfShape, range, nonZero];

@@ -59,6 +59,7 @@ export function defineBinary(spec: BinarySpec): Op {
   return definePrimitive({
     name: spec.name,
     summary: spec.summary,
+    words: ["binary"],
     swapTranspose: (perm, attrs) => ({ perm, attrs }),
     type: (args) => ({
       shape: broadcastShapes(args[0].shape, args[1].shape),

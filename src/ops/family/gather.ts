@@ -20,6 +20,7 @@ export function defineGather<A extends Attrs>(spec: GatherSpec<A>): Op {
   return definePrimitive<A>({
     name: spec.name,
     summary: spec.summary,
+    words: ["gather"],
     ...(spec.swapTranspose && { swapTranspose: spec.swapTranspose }),
     type: ([x], attrs) => ({ shape: spec.shape(x.shape, attrs), dtype: x.dtype }),
     float: ([x], attrs) => {

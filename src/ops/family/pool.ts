@@ -45,6 +45,8 @@ export function definePool(spec: PoolSpec): Op {
   return definePrimitive<WindowAttrs>({
     name: spec.name,
     summary: spec.summary,
+    words: ["gather", "reduce"],
+    isSequence: true,
     type: ([x], attrs) => {
       const places = windowPlaces(x.shape, attrs);
       if (spec.fn === "max") checkWindows(x.shape, places, attrs);

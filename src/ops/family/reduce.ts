@@ -60,6 +60,7 @@ export function defineReduce(spec: ReduceSpec): Op {
   return definePrimitive<ReduceAttrs>({
     name: spec.name,
     summary: spec.summary,
+    words: ["reduce"],
     type: ([x], attrs) => typeOf(x, attrs),
     float: ([x], attrs) => {
       const { outer, length, inner } = parts(x, attrs);

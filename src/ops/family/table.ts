@@ -61,6 +61,7 @@ export function defineTable<A extends Attrs>(spec: TableSpec<A>): Op {
   return definePrimitive<A>({
     name: spec.name,
     summary: spec.summary,
+    words: ["table"],
     swapTranspose: (perm, attrs) => ({ perm, attrs }),
     lossy: true,
     indexDomain: spec.domain,

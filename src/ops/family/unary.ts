@@ -2,6 +2,7 @@ import {
   type Attrs,
   definePrimitive,
   type Kernel,
+  type KernelWord,
   type Op,
   type Quant,
   type QuantArg,
@@ -17,6 +18,8 @@ export interface UnarySpec<A extends Attrs> {
   readonly fixed: (x: bigint, frac: number, attrs: A) => bigint;
   /** Binary point of the result. Default: unchanged. */
   readonly frac?: (frac: number, attrs: A) => number;
+  /** The one word of its kernel. */
+  readonly word: KernelWord["kind"];
   readonly kernel: (x: QuantArg, attrs: A, to: Quant) => Kernel;
   readonly dtype?: DType;
 }
@@ -26,6 +29,7 @@ export function defineMonotone<A extends Attrs>(spec: UnarySpec<A>): Op {
   return definePrimitive<A>({
     name: spec.name,
     summary: spec.summary,
+    words: [spec.word],
     swapTranspose: (perm, attrs) => ({ perm, attrs }),
     type: ([x]) => ({ shape: x.shape, dtype: spec.dtype ?? x.dtype }),
     float: ([x], attrs) => ({

@@ -31,12 +31,6 @@ const float16Tolerance = 1e-3;
 /** Cases whose official outputs were rounded to four digits. */
 const rounded = new Set(["node/test_averagepool_2d_ceil_last_window_starts_on_pad"]);
 
-/** The positions of the greatest are wanted, which are not computed. */
-const needIndices = [
-  "node/test_maxpool_with_argmax_2d_precomputed_pads",
-  "node/test_maxpool_with_argmax_2d_precomputed_strides",
-];
-
 /** Cases whose answer is another by intent, and why. */
 const excused: ReadonlyMap<string, string> = new Map([
   ["node/test_triu_zero", "an extent of 0 in front is taken for a batch"],
@@ -166,7 +160,6 @@ describe.skipIf(!isHere)("the cases of the ONNX project", () => {
       const counts = attempts.map((attempt) => `${passed.get(attempt) ?? 0} ${attempt}`);
       console.info(`${suite}: ${folders.length} cases; imported ${counts.join(", ")}`);
       expect(wrong).toEqual([]);
-      for (const folder of needIndices) nowhere.delete(folder);
       expect(Object.fromEntries(nowhere)).toEqual({});
     },
   );

@@ -187,7 +187,9 @@ export function lowerOutputs(context: Context): { beats: number; beatBytes: numb
     const whole = isPadded(layout)
       ? context.net.convert(stream, layout.vector, dividingLanes(layout.vector, layout.lanes))
       : stream;
-    if (!isMixed) return whole;
+    // The greatest of wide numbers may be proven to be small.
+    if (!isMixed)
+      return whole.widthBits <= bits[at] ? whole : rewire(context, value, whole, formats[at].width);
     return inUnits(rewire(context, value, whole, bits[at]), containerBits);
   });
   const joined = joinStreams(context, streams);

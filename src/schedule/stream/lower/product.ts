@@ -27,6 +27,8 @@ export function lowerProduct(
   ) {
     return refuse(value, "its factors do not lie row by row");
   }
+  if ([x, y].some((id) => getValue(context.graph, id).kind === "const"))
+    return refuse(value, "each of several matrices has constants of its own");
   const transposed = isTransposed && !isStraight;
   let best: { simd: number; pe: number } = { simd: k, pe: n };
   for (let simd = 1; simd <= k; simd++) {
