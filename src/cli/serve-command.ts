@@ -52,6 +52,7 @@ export function serveCommand(): Command {
     .option("--max-queue-mib <n>", "bytes that may wait for one model (256)", integer(1, 2 ** 20))
     .option("--drain-seconds <s>", "time not ready but serving, after SIGTERM (0)", real(0, 86_400))
     .option("--grace-seconds <s>", "time for what is under way then (30)", real(0, 86_400))
+    .option("--otlp-endpoint <url>", "collector of OpenTelemetry, for traces that clients begin")
     .addOption(
       new Option(
         "--log-level <level>",

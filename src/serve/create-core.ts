@@ -3,6 +3,7 @@ import { fail } from "../base/index.ts";
 import { createNullDevice, type Device, type DeviceOptions, openDevice } from "../runtime/index.ts";
 import { packageVersion } from "../tools/index.ts";
 import type { ServedDevice } from "./backend/served-device.ts";
+import type { ActiveRequest } from "./core/active-request.ts";
 import { BufferPool } from "./core/buffer-pool.ts";
 import { metadataShape } from "./core/check-request.ts";
 import type { InferenceRequest, RequestHeader } from "./core/inference.ts";
@@ -11,6 +12,7 @@ import { PosixSharedMemory } from "./core/posix-shared-memory.ts";
 import { ServeError } from "./core/serve-error.ts";
 import { Settings } from "./core/settings.ts";
 import type { ModelSignature, TensorSpec } from "./core/signature.ts";
+import { SpanExporter } from "./core/span-exporter.ts";
 import type { ServeLogger } from "./front-ends.ts";
 import { scanRepository } from "./repository/layout.ts";
 import { versionLoader } from "./repository/load-version.ts";
@@ -38,6 +40,8 @@ export interface CoreOptions {
   /** Requests, and bytes of them, that may wait for one model. */
   readonly maxQueueRequests?: number;
   readonly maxQueueBytes?: number;
+  /** Base address of a collector of OpenTelemetry, for requests whose clients trace them. */
+  readonly otlpEndpoint?: string;
   readonly logger?: ServeLogger;
 }
 
@@ -106,6 +110,7 @@ class Core implements InferenceCore {
   readonly #settings = new Settings();
   readonly #pool: BufferPool;
   readonly #logger: ServeLogger;
+  readonly #spans: SpanExporter | undefined;
   readonly sharedMemory: PosixSharedMemory;
   #state: "starting" | "ready" | "draining" | "closed" = "starting";
   #stopWatching = (): void => {};
@@ -117,6 +122,14 @@ class Core implements InferenceCore {
     this.#pool = new BufferPool(
       options.maxBytesInFlight === undefined ? {} : { limitBytes: options.maxBytesInFlight },
     );
+    if (options.otlpEndpoint !== undefined) {
+      this.#spans = new SpanExporter({
+        endpoint: options.otlpEndpoint,
+        serviceName: options.serverName ?? "nn2fpga",
+        version: packageVersion(),
+        warn: (fields, message) => this.#logger.warn(fields, message),
+      });
+    }
     this.sharedMemory = new PosixSharedMemory(options.allowSharedMemory ?? false);
     const load = versionLoader({
       devices,
@@ -261,7 +274,9 @@ class Core implements InferenceCore {
 
   begin(header: RequestHeader): InferenceRequest {
     if (this.#state === "closed") throw new ServeError("UNAVAILABLE", "Server exiting");
-    return this.#begin(header);
+    const request = this.#begin(header);
+    this.#spans?.follow(request);
+    return request;
   }
 
   metrics() {
@@ -314,9 +329,10 @@ class Core implements InferenceCore {
     await this.#repository.close();
     for (const { device } of this.#devices) await device.close();
     this.sharedMemory.unregister("");
+    await this.#spans?.close();
   }
 
-  #begin(header: RequestHeader): InferenceRequest {
+  #begin(header: RequestHeader): ActiveRequest {
     return this.#repository.find(header.model, header.version).served.begin(header, this.#pool);
   }
 

@@ -33,6 +33,7 @@ export interface ServeOptions {
   readonly "max-queue-mib"?: number;
   readonly "drain-seconds"?: number;
   readonly "grace-seconds"?: number;
+  readonly "otlp-endpoint"?: string;
   readonly "log-level"?: "debug" | "info" | "warn" | "error" | "silent";
 }
 
@@ -125,6 +126,7 @@ export function planServer(options: ServeOptions): ServerPlan {
         models: options["load-model"],
         defaultModel: options["default-model"],
         serverName: options.name,
+        otlpEndpoint: collectorOf(options["otlp-endpoint"]),
         pollSeconds: options["poll-seconds"],
         maxBytesInFlight: times(options["max-in-flight-mib"], mib),
         maxQueueRequests: options["max-queue"],
@@ -146,6 +148,14 @@ export function planServer(options: ServeOptions): ServerPlan {
     graceMs: (options["grace-seconds"] ?? 30) * 1000,
     logLevel: options["log-level"] ?? "info",
   };
+}
+
+function collectorOf(text: string | undefined): string | undefined {
+  if (text === undefined || /^https?:\/\/[^\s/]+/.test(text)) return text;
+  return fail("N2F_OPTION_INVALID", `"${text}" is no address of a collector`, {
+    at: "otlp-endpoint",
+    hint: "Give its base address, as http://collector:4318; /v1/traces is added.",
+  });
 }
 
 function isLoopback(host: string): boolean {

@@ -101,6 +101,9 @@ export class ActiveRequest implements InferenceRequest {
   #isSettled = false;
   #isAnswered = false;
 
+  /** Told once, when it is answered or has failed. */
+  onSettled: ((error: ServeError | undefined) => void) | undefined;
+
   /** The scheduler's notes. */
   level = 0;
   queuedMs = 0;
@@ -207,6 +210,7 @@ export class ActiveRequest implements InferenceRequest {
     this.#isSettled = true;
     this.#releaseInputs();
     this.owner.left(this, undefined);
+    this.onSettled?.(new ServeError("CANCELLED", "the request was cancelled"));
   }
 
   /** The bytes of the model's `i`-th input. */
@@ -242,6 +246,7 @@ export class ActiveRequest implements InferenceRequest {
     this.#isAnswered = true;
     this.#releaseInputs();
     this.owner.left(this, undefined);
+    this.onSettled?.(undefined);
     this.#tell(undefined, response, false);
   }
 
@@ -251,6 +256,7 @@ export class ActiveRequest implements InferenceRequest {
     this.#isSettled = true;
     this.releaseIfIdle();
     this.owner.left(this, reason);
+    this.onSettled?.(error);
     this.#tell(error, undefined, isLater);
   }
 
