@@ -1,9 +1,33 @@
+import { fail } from "../../base/index.ts";
 import { broadcastIndex, broadcastShapes } from "../../ops/index.ts";
 import { sizeOf } from "../../tensor/index.ts";
 import { aligned } from "./elementwise.ts";
 import { foldingElements, type Lowering, toBool } from "./folding.ts";
 import type { Formula } from "./formula.ts";
 import type { ConstOperand, Operand, Rule } from "./rule.ts";
+
+/**
+ * The rule, where its first inputs are truth values, as the standard has them: all of them, or so many.
+ *
+ * @throws N2F_ONNX_DTYPE, inside, where one is of numbers: other than 0 and 1 they would not be what they seem
+ */
+function ofTruth(rule: Rule, count = Number.POSITIVE_INFINITY): Rule {
+  return {
+    ...rule,
+    import: (node, context) => {
+      const other = node
+        .inputs()
+        .slice(0, count)
+        .find(({ dtype }) => dtype !== "bool");
+      if (other !== undefined) {
+        fail("N2F_ONNX_DTYPE", `it takes truth values, and is given type ${other.dtype}`, {
+          hint: "Compare the numbers in the model, or cast them to bool.",
+        });
+      }
+      return rule.import(node, context);
+    },
+  };
+}
 
 /** Comparisons and logic give truth values: 1 and 0, exact, without a binary point. */
 function comparison(
@@ -76,27 +100,35 @@ export const logicRules: readonly Rule[] = [
     (a, b) => a >= b,
     (f, a, b) => f.not(f.greater(b, a)),
   ),
-  comparison(
-    "And",
-    (a, b) => a !== 0 && b !== 0,
-    (f, a, b) => f.min(a, b),
+  ofTruth(
+    comparison(
+      "And",
+      (a, b) => a !== 0 && b !== 0,
+      (f, a, b) => f.min(a, b),
+    ),
   ),
-  comparison(
-    "Or",
-    (a, b) => a !== 0 || b !== 0,
-    (f, a, b) => f.max(a, b),
+  ofTruth(
+    comparison(
+      "Or",
+      (a, b) => a !== 0 || b !== 0,
+      (f, a, b) => f.max(a, b),
+    ),
   ),
-  comparison(
-    "Xor",
-    (a, b) => (a !== 0) !== (b !== 0),
-    (f, a, b) => f.sub(f.max(a, b), f.min(a, b)),
+  ofTruth(
+    comparison(
+      "Xor",
+      (a, b) => (a !== 0) !== (b !== 0),
+      (f, a, b) => f.sub(f.max(a, b), f.min(a, b)),
+    ),
   ),
-  foldingElements(
-    "Not",
-    1,
-    ([x]) => Number(x === 0),
-    toBool,
-    (f, [x]) => f.not(x),
+  ofTruth(
+    foldingElements(
+      "Not",
+      1,
+      ([x]) => Number(x === 0),
+      toBool,
+      (f, [x]) => f.not(x),
+    ),
   ),
-  where,
+  ofTruth(where, 1),
 ];

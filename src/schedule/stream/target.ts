@@ -1,5 +1,5 @@
 import { existsSync, readdirSync, readFileSync } from "node:fs";
-import { Ajv } from "ajv";
+import { Ajv, type ValidateFunction } from "ajv";
 import { fail, Nn2fpgaError } from "../../base/index.ts";
 import { packagePath } from "../../tools/index.ts";
 
@@ -33,6 +33,19 @@ export function targetNames(): string[] {
     .sort();
 }
 
+let validator: ValidateFunction | undefined;
+
+/** Made once: it takes longer than all the rest. */
+function schemaValidator(): ValidateFunction {
+  if (validator === undefined) {
+    const schema: unknown = JSON.parse(
+      readFileSync(packagePath("schema", "target.schema.json"), "utf8"),
+    );
+    validator = new Ajv({ allErrors: true }).compile(schema as object);
+  }
+  return validator;
+}
+
 /**
  * A target of the package by its name, or of the user by the path of a JSON file.
  *
@@ -59,10 +72,7 @@ export function loadTarget(name: string): Target {
   } catch (cause) {
     return wrong(`the target is no JSON: ${(cause as Error).message}`, cause);
   }
-  const schema: unknown = JSON.parse(
-    readFileSync(packagePath("schema", "target.schema.json"), "utf8"),
-  );
-  const validate = new Ajv({ allErrors: true }).compile(schema as object);
+  const validate = schemaValidator();
   if (!validate(content)) {
     throw new Nn2fpgaError(
       (validate.errors ?? []).map((error) => ({

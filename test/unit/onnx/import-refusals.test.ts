@@ -188,3 +188,34 @@ it("refuses extents that no memory has", () => {
   expect(report.status).toBe("unsupported");
   expect(report.reason).toMatch(/^its result would be made of a list of \d+ numbers$/);
 });
+
+describe("logic of what are no truth values", () => {
+  const inputs = (conditionType: "bool" | "float32") =>
+    ["c", "x"].map((name) => ({
+      name,
+      shape: [2, 4],
+      elementType: name === "c" ? conditionType : ("bool" as const),
+    }));
+  const of = (opType: string, names: readonly string[], type: "bool" | "float32") => {
+    const base = modelOf({ nodes: [node(opType, names, ["y"])], outputs: ["y"], opset: 16 });
+    return problemsOf({ ...base, graph: { ...base.graph, inputs: inputs(type) } });
+  };
+
+  it.each([
+    ["Where", ["c", "x", "x"]],
+    ["And", ["x", "c"]],
+    ["Or", ["c", "x"]],
+    ["Xor", ["x", "c"]],
+    ["Not", ["c"]],
+  ])("%s is refused", (opType, names) => {
+    expect(of(opType, names, "bool")).toEqual([]);
+    expect(of(opType, names, "float32")).toEqual([
+      {
+        code: "N2F_ONNX_DTYPE",
+        message: "it takes truth values, and is given type float",
+        at: `y (${opType})`,
+        hint: "Compare the numbers in the model, or cast them to bool.",
+      },
+    ]);
+  });
+});

@@ -49,6 +49,8 @@ export function lanePipeline(
     const small = spread.get(id);
     const elements = small === undefined ? own : largest;
     let fed: Stream;
+    if (rows !== undefined && own % rows !== 0)
+      throw new NotLocal(`${id} of ${own} elements does not lie along the ${rows} rows`);
     if (rows !== undefined) fed = context.net.convert(stream, own / rows, own / rows);
     else if (small === undefined) fed = context.net.convert(stream, shape.vector, shape.lanes);
     else fed = spreadOver(context, id, stream, shape, small.repetition, own);

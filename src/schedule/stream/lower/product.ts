@@ -13,6 +13,9 @@ export function lowerProduct(
   const { groups, m, k, n, a, b } = kernel;
   const { interval } = context.options;
   const [x, y] = value.args;
+  const constant = value.args.find((id) => getValue(context.graph, id).kind === "const");
+  if (constant !== undefined)
+    return refuse(value, `its factor ${constant} is constant and not on the right`);
   const isRegular = (side: typeof a, size: number) =>
     side.offset.every((offset, g) => offset === g * size);
   const isTransposed = b.rowStride === 1 && b.columnStride === k && n > 1;

@@ -61,4 +61,29 @@ describe("what cannot be streamed", () => {
     expect(problem?.code).toBe("N2F_OP_UNSUPPORTED");
     expect(problem?.message).toContain("m of 3 elements is also used by itself");
   });
+
+  it("a product with a constant on its left has nothing to hold the constant", () => {
+    const text = `
+  input "x": float[2,4,1] from "x" "Input"
+  const "w": float[3,4] = {1, 0, 0, 0, 0, 0, 0.5, 0.25, 0, 1, -1, 0} from "y" "Resize"
+  "y": float[2,3,1] = matmul("w", "x") from "y" "Resize"
+  output "y" = "y"`;
+    const problem = problemAsStream(text, { x: [2, 4, 1] });
+    expect(problem?.code).toBe("N2F_OP_UNSUPPORTED");
+    expect(problem?.message).toContain("its factor w is constant and not on the right");
+    expect(problem?.at).toBe("y (Resize)");
+  });
+
+  it("a vector beside reductions of rows must have something for each row", () => {
+    const text = `
+  input "x": float[4,3] from "x" "Input"
+  input "w": float[3] from "w" "Input"
+  "s": float[4,1] = reduce_sum("x") {axis=1, keepdims=true, last=false} from "y" "Mean"
+  "d": float[4,3] = sub("x", "s") from "y" "Sub"
+  "y": float[4,3] = mul("d", "w") from "y" "Mul"
+  output "y" = "y"`;
+    const problem = problemAsStream(text, { x: [4, 3], w: [3] });
+    expect(problem?.code).toBe("N2F_OP_UNSUPPORTED");
+    expect(problem?.message).toContain("w of 3 elements does not lie along the 4 rows");
+  });
 });
