@@ -35,6 +35,17 @@ export interface Outcome {
   readonly becomes?: readonly string[];
   /** Why it failed. */
   readonly reason?: string;
+  readonly effort?: Effort;
+}
+
+/** What a case took; of use where it had a process to itself. */
+export interface Effort {
+  /** CPU time in all. */
+  readonly cpuSeconds: number;
+  /** CPU time until it was quantized: reading, import, passes, one inference for calibration, quantization. */
+  readonly quantizedSeconds?: number;
+  /** The most memory that the process had. */
+  readonly peakMb: number;
 }
 
 /** Working precision of the fixed mode. Tables are as large as they may be. */
@@ -46,12 +57,34 @@ const fixedOptions = {
 
 /** Nothing is thrown: a fault of ours is a failure like any other, and says so. */
 export async function runCase(entry: CaseEntry, mode: Mode): Promise<Outcome> {
+  const start = process.cpuUsage();
+  const seconds = (): number => {
+    const { user, system } = process.cpuUsage(start);
+    return (user + system) / 1e6;
+  };
+  let quantizedSeconds: number | undefined;
+  const outcome = await attemptCase(entry, mode, () => {
+    quantizedSeconds = seconds();
+  });
+  const effort = {
+    cpuSeconds: seconds(),
+    ...(quantizedSeconds !== undefined && { quantizedSeconds }),
+    peakMb: process.resourceUsage().maxRSS / 1024,
+  };
+  return { ...outcome, effort };
+}
+
+async function attemptCase(
+  entry: CaseEntry,
+  mode: Mode,
+  onQuantized: () => void,
+): Promise<Outcome> {
   let refusal = "";
   try {
     const subject = readCase(entry);
     for (const attempt of attemptsOf(subject)) {
       try {
-        return await runAttempt(subject, attempt, mode);
+        return await runAttempt(subject, attempt, mode, onQuantized);
       } catch (error) {
         if (!(error instanceof Nn2fpgaError)) throw error;
         refusal ||= textOf(error);
@@ -68,11 +101,16 @@ export async function runCase(entry: CaseEntry, mode: Mode): Promise<Outcome> {
   return { status: "fail", reason: refusal };
 }
 
-async function runAttempt(subject: Case, attempt: Attempt, mode: Mode): Promise<Outcome> {
+async function runAttempt(
+  subject: Case,
+  attempt: Attempt,
+  mode: Mode,
+  onQuantized: () => void,
+): Promise<Outcome> {
   const prepared = prepare(subject, attempt);
   const name = attempt.name;
   if (prepared.graph === undefined && mode === "fixed") return { status: "constant" };
-  const computed = await computeOutputs(subject, attempt, prepared, mode);
+  const computed = await computeOutputs(subject, attempt, prepared, mode, onQuantized);
   const difference = mode === "float" ? floatDifference : fixedDifference;
   const reasons = prepared.outputs.flatMap((output, i) => {
     const actual = typeof output === "number" ? computed[output] : output;
@@ -92,11 +130,12 @@ async function computeOutputs(
   attempt: Attempt,
   { graph }: Prepared,
   mode: Mode,
+  onQuantized: () => void,
 ): Promise<readonly Tensor[]> {
   if (graph === undefined) return [];
   const feed = feedOf(graph, subject, attempt);
   const simple = runPasses(graph, ops);
-  if (mode === "fixed") return runFixed(simple, feed);
+  if (mode === "fixed") return runFixed(simple, feed, onQuantized);
   const values = evaluate(simple, ops, feed);
   return simple.outputs.map(({ value }) => values.get(value) as Tensor);
 }
@@ -115,9 +154,11 @@ function feedOf(graph: Graph, subject: Case, attempt: Attempt): ReadonlyMap<Valu
 async function runFixed(
   graph: Graph,
   feed: ReadonlyMap<ValueId, Tensor>,
+  onQuantized: () => void,
 ): Promise<readonly Tensor[]> {
   const statistics = gatherStatistics(graph, ops, [feed]);
   const quantized = quantizeGraph(graph, ops, statistics, fixedOptions);
+  onQuantized();
   const ports = portsOf(quantized);
   const emulator = emitEmulator(quantized.graph, ops, ports.inputs, ports.outputs);
   const instance = instantiateEmulator(graph.name, emulator, ports);
