@@ -34,7 +34,7 @@ import {
   weightMatrices,
 } from "../ir/index.ts";
 import { type PrecisionAttrs, precisionAttrs, readPrecision } from "../ops/index.ts";
-import type { DType } from "../tensor/index.ts";
+import { type DType, makeTensor } from "../tensor/index.ts";
 import { calibratedPrecision, formatForRange } from "./choose-format.ts";
 import type { ChosenFormat } from "./chosen-format.ts";
 import type { PrecisionRequest, QuantizeOptions } from "./config.ts";
@@ -531,7 +531,7 @@ class Quantizer {
     const key = `${id}|${formatText(precision.format)}|${precision.rounding}|${precision.overflow}`;
     const done = this.#narrowed.get(key);
     if (done !== undefined) return done;
-    const source = this.#build.value(id) as OpValue;
+    const source = this.#build.value(id);
     const attrs = precisionAttrs(precision);
     const op = primitiveOf(this.#ops, "requantize");
     const { shape, dtype, origin } = source;
@@ -546,8 +546,20 @@ class Quantizer {
       dtype,
       origin,
     };
-    this.#narrowed.set(key, this.#apply(op, [id], value));
+    this.#narrowed.set(key, this.#folded(op, source, value) ?? this.#apply(op, [id], value));
     return made;
+  }
+
+  /** A constant in another format, where its codes are numbers that a constant holds. */
+  #folded(op: PrimitiveOp, source: Value, { id, attrs }: OpValue): ValueId | undefined {
+    if (source.kind !== "const") return undefined;
+    const { shape, dtype, data } = source;
+    const arg = { shape, dtype, quant: quantOf(source), data };
+    const quant = op.quant([arg], attrs);
+    if (quant.format.width > mostConstantBits) return undefined;
+    const codes = op.fixed([Array.from(data.data, BigInt)], [arg], attrs, quant);
+    const folded = makeTensor(shape, codes.map(Number), dtype);
+    return this.#build.add({ ...source, id, data: folded, quant });
   }
 
   #apply(op: PrimitiveOp, args: readonly ValueId[], value: OpValue): ValueId {
@@ -576,6 +588,9 @@ class Quantizer {
     return undefined;
   }
 }
+
+/** Bits of a constant's codes, which doubles hold exactly. */
+const mostConstantBits = 53;
 
 /** New data reach a little further than what calibration saw, and saturation costs more than half a bit. */
 const headroom = 1.25;

@@ -12,7 +12,7 @@ import {
   leastCommonMultiple,
 } from "../layout.ts";
 import type { Stream } from "../network-builder.ts";
-import { elementGeometry, RegionBuilder, rowGeometry } from "../region.ts";
+import { elementGeometry, NotLocal, RegionBuilder, rowGeometry } from "../region.ts";
 import type { RegionUnit } from "../units.ts";
 import type { Context, Source } from "./context.ts";
 import { fitsAll, type Spread, spreadOver, spreadsOf, withoutSpread } from "./spread.ts";
@@ -49,8 +49,6 @@ export function lanePipeline(
     const small = spread.get(id);
     const elements = small === undefined ? own : largest;
     let fed: Stream;
-    if (rows !== undefined && own % rows !== 0)
-      throw new NotLocal(`${id} of ${own} elements does not lie along the ${rows} rows`);
     if (rows !== undefined) fed = context.net.convert(stream, own / rows, own / rows);
     else if (small === undefined) fed = context.net.convert(stream, shape.vector, shape.lanes);
     else fed = spreadOver(context, id, stream, shape, small.repetition, own);
@@ -215,7 +213,14 @@ function planBeats(
   const size = (id: ValueId) => sizeOf(getValue(context.graph, id).shape);
   const layout = elementLayout(unit, sources, largest, interval);
   const rows = rowsOf(unit);
-  if (rows !== undefined) return [rows, layout, new Map()];
+  if (rows !== undefined) {
+    const across = unit.inputs.find((id) => size(id) % rows !== 0);
+    if (across !== undefined)
+      throw new NotLocal(
+        `${across} of ${size(across)} elements does not lie along the ${rows} rows`,
+      );
+    return [rows, layout, new Map()];
+  }
   if (beatsOf(layout) === 1) return [1, layout, new Map()];
   const spread = spreadsOf(context, unit, largest, size);
   const isSmall = unit.inputs.some((id) => size(id) !== largest);
