@@ -1,5 +1,6 @@
 import { fileURLToPath } from "node:url";
-import { listCases } from "./case.ts";
+import { conformancePath, readConformance, sectionOf } from "../support/page.ts";
+import { type CaseEntry, isLight, listCases } from "./case.ts";
 import type { KnownFailing } from "./known-failing.ts";
 import { operatorsPage } from "./operators-page.ts";
 import { resultsFile, resultsOf, resultsText } from "./results.ts";
@@ -15,11 +16,15 @@ export function writtenDocs(
   results: readonly CaseResult[],
   known: KnownFailing,
 ): readonly (readonly [string, string])[] {
-  const found = resultsOf(results);
+  const small = results.filter(({ entry }) => !isLight(entry));
+  const found = resultsOf(small);
+  const page = readConformance();
+  const big = results.length > small.length ? bigSection(results) : sectionOf(page, bigTitle);
+  const broken = sectionOf(page, "Broken models");
   return [
     [fileURLToPath(resultsFile), resultsText(found)],
     [place("operators.md"), operatorsPage(found)],
-    [place("conformance.md"), conformancePage(results, known)],
+    [conformancePath, conformancePage(small, known, big ?? "", broken ?? "")],
   ];
 }
 
@@ -39,7 +44,43 @@ function totalsText(results: readonly CaseResult[]): string {
   return `In all ${parts.join(" and ")}.`;
 }
 
-function conformancePage(results: readonly CaseResult[], known: KnownFailing): string {
+const bigTitle = "Big graphs";
+
+/** What the big graphs took. */
+function bigSection(results: readonly CaseResult[]): string {
+  const rows = [...new Set(results.map(({ entry }) => entry))].filter(isLight).map((entry) => {
+    const own = new Map(
+      results.flatMap(({ entry: of, mode, outcome }) => (of === entry ? [[mode, outcome]] : [])),
+    );
+    const { effort } = own.get("fixed") ?? {};
+    const cells = [
+      nameOf(entry),
+      ...modes.map((mode) => own.get(mode)?.status ?? "-"),
+      seconds(effort?.quantizedSeconds),
+      seconds(effort?.cpuSeconds),
+      effort === undefined ? "-" : `${(effort.peakMb / 1024).toFixed(1)} GiB`,
+    ];
+    return `| ${cells.join(" | ")} |`;
+  });
+  return `The project's own copies of large networks, with generated weights. CPU time to the quantized graph is that of reading,
+import, passes, one inference for calibration, and quantization to 24 bits; the rest is the emulator's module and one
+inference in it. Written by \`npm run conformance -- --light --docs\`.
+
+| network | float | fixed | CPU time to the quantized graph | with the emulator | peak memory |
+| --- | --- | --- | --- | --- | --- |
+${rows.join("\n")}`;
+}
+
+const nameOf = ({ folder }: CaseEntry): string => `\`${folder.replace(/^light\/|\.onnx$/g, "")}\``;
+const seconds = (value: number | undefined): string =>
+  value === undefined ? "-" : `${value.toFixed(1)} s`;
+
+function conformancePage(
+  results: readonly CaseResult[],
+  known: KnownFailing,
+  big: string,
+  broken: string,
+): string {
   const reasons = new Map<string, string[]>();
   for (const { entry, mode, outcome } of results) {
     if (outcome.status !== "fail") continue;
@@ -72,6 +113,14 @@ made of ([scope.ts](../test/conformance/scope.ts)), and its inputs and outputs a
 | case | why |
 | --- | --- |
 ${failing.join("\n")}
+
+## ${bigTitle}
+
+${big}
+
+## Broken models
+
+${broken}
 
 ## Out of scope
 

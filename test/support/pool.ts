@@ -16,6 +16,8 @@ export interface PoolOptions {
   /** A job that takes longer is given up, and its process ended. */
   readonly limitMs: number;
   readonly heapMb?: number;
+  /** Whether each job has a process to itself. */
+  readonly isFresh?: boolean;
 }
 
 /**
@@ -34,7 +36,7 @@ export async function runJobs<J, A>(
       const index = next++;
       child ??= await start(options);
       const result = await runOne<A>(child, jobs[index], options.limitMs);
-      if (result.kind !== "answer") {
+      if (result.kind !== "answer" || options.isFresh) {
         child.kill("SIGKILL");
         child = undefined;
       }
