@@ -20,8 +20,8 @@ export interface Deadlock {
   readonly cycle: number;
 }
 
-/** Steps of actors that sizing may spend on finding out where fewer beats do: some seconds. */
-const shrinkBudget = 60_000_000;
+/** Steps of actors that sizing may spend on finding out where fewer beats do: a second or two. */
+const shrinkBudget = 40_000_000;
 const leastDepth = 2;
 
 /**
@@ -87,18 +87,19 @@ export function sizeFifos(
   for (const [at, channel] of (isLeast ? order : []).entries()) {
     step = `sizing the FIFOs: ${at + 1} of ${order.length}`;
     onProgress(step);
+    // What an unhurried run holds is mostly what is needed: down in growing steps, then by bisection.
     let [low, high] = [leastDepth, depths[channel]];
-    while (low < high) {
+    for (let less = 1; low < high; ) {
       if (budget <= 0) {
         isLeast = false;
         break;
       }
-      const middle = (low + high) >> 1;
+      const tried = less > 0 ? Math.max(low, high - less) : (low + high) >> 1;
       const trial = Int32Array.from(depths);
-      trial[channel] = middle;
+      trial[channel] = tried;
       const result = keeps(trial);
-      if (result === undefined) low = middle + 1;
-      else [high, best, depths] = [middle, result, trial];
+      if (result === undefined) [low, less] = [tried + 1, 0];
+      else [high, best, depths, less] = [tried, result, trial, 2 * less];
     }
   }
   return { ...speed(best), depths, isLeast };

@@ -77,6 +77,8 @@ export function simulateDataflow(
   for (const model of models) model.reset();
   const table = new ActorTable(actors);
   const { inStart, outStart, ports } = table;
+  /** Actors that moved something in this cycle, and what. */
+  const active = new Int32Array(actors.length);
   const moved = new Int32Array(actors.length);
 
   const inputCycles: number[] = [];
@@ -94,7 +96,7 @@ export function simulateDataflow(
       const due = Math.floor((cycle * inputBeats) / throttleCycles) + 1;
       fill[source] = Math.max(0, due - sent);
     }
-    let any = 0;
+    let movers = 0;
     for (let a = 0; a < models.length; a++) {
       let inValid = 0;
       let outReady = 0;
@@ -105,15 +107,17 @@ export function simulateDataflow(
         if (fill[ports[p]] < room[ports[p]]) outReady |= 1 << (p - firstOut);
       }
       const result = models[a].step(inValid, outReady);
-      moved[a] = result;
-      any |= result;
+      if (result === 0) continue;
+      active[movers] = a;
+      moved[movers++] = result;
     }
     let firstBeat = false;
-    if (any !== 0) {
+    if (movers > 0) {
       idle = 0;
       // What is given comes before what is taken: a full FIFO takes nothing even while it gives.
-      for (let a = 0; a < models.length; a++) {
-        const given = moved[a] >>> 16;
+      for (let m = 0; m < movers; m++) {
+        const a = active[m];
+        const given = moved[m] >>> 16;
         if (given === 0) continue;
         const [first, end] = [outStart[a], inStart[a + 1]];
         for (let p = first; p < end; p++) {
@@ -131,8 +135,9 @@ export function simulateDataflow(
           }
         }
       }
-      for (let a = 0; a < models.length; a++) {
-        const taken = moved[a] & 0xffff;
+      for (let m = 0; m < movers; m++) {
+        const a = active[m];
+        const taken = moved[m] & 0xffff;
         if (taken === 0) continue;
         const [first, end] = [inStart[a], outStart[a]];
         for (let p = first; p < end; p++) {
