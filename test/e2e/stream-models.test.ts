@@ -1,10 +1,8 @@
 import { describe, expect, it } from "vitest";
-import { packetBytes, readBundle } from "../../src/artifact/index.ts";
-import { type ConfigFlags, compile, loadConfig, openDevice } from "../../src/index.ts";
-import { createRtlDevice } from "../../src/runtime/index.ts";
-import { makeVectors, measureTiming } from "../../src/verify/index.ts";
+import { type ConfigFlags, compile, loadConfig } from "../../src/index.ts";
 import { tools } from "../support/hw.ts";
 import { sharedPath } from "../support/shared.ts";
+import { expectExact } from "../support/streamed.ts";
 import { temporaryFolder } from "../support/temporary.ts";
 
 interface Streamed {
@@ -88,32 +86,7 @@ describe.skipIf(!isReady)("networks as streams, under Verilator with random stal
         config: loadConfig(undefined, { architecture: "stream", ...flags }),
         calibration: [],
       });
-      const bundle = readBundle(place);
-      const { inputs, outputs, kernel } = bundle.manifest;
-      const golden = bundle.read("golden/inputs.bin").subarray(0, packetBytes(inputs));
-      const { packets, count } = makeVectors(inputs, golden, new Uint8Array(), vectors, 1);
-      // The last ones are random codes of the whole of each format.
-      const chosen = packets.subarray((count - vectors) * packetBytes(inputs));
-      const emulatorDevice = openDevice("emulator");
-      const emulator = await emulatorDevice.load(bundle);
-      const expected = await emulator.run(chosen, vectors);
-      const rtl = await createRtlDevice({}).load(bundle);
-      try {
-        const free = { stallInPercent: 0, stallOutPercent: 0, seed: 1 };
-        const straight = await rtl.simulate(chosen, vectors, free);
-        expect(measureTiming(straight)).toEqual(kernel.predicted);
-        const stalling = { stallInPercent: 30, stallOutPercent: 30, seed: 2 };
-        const stalled = await rtl.simulate(chosen, vectors, stalling);
-        for (const { outputs: answers, violations } of [straight, stalled]) {
-          expect(violations).toEqual([]);
-          expect(answers.length).toBe(vectors * packetBytes(outputs));
-          expect(Buffer.compare(answers, expected)).toBe(0);
-        }
-      } finally {
-        await rtl.close();
-        await emulator.close();
-        await emulatorDevice.close();
-      }
+      const { kernel } = (await expectExact(place, vectors)).manifest;
       if (interval !== undefined)
         expect(kernel.predicted.intervalCycles).toBeLessThanOrEqual(interval);
       if (dsp !== undefined) expect(kernel.resources.dsp).toBeLessThanOrEqual(dsp);

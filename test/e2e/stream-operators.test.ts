@@ -1,0 +1,123 @@
+import { writeFileSync } from "node:fs";
+import type { onnx } from "onnx-proto";
+import { describe, it } from "vitest";
+import { Random } from "../../src/base/index.ts";
+import { compile, loadConfig } from "../../src/index.ts";
+import { sizeOf } from "../../src/tensor/index.ts";
+import { tools } from "../support/hw.ts";
+import { expectExact } from "../support/streamed.ts";
+import { temporaryFolder } from "../support/temporary.ts";
+import { floats, modelBytes, value } from "../unit/onnx/build.ts";
+
+/** Small networks of one operator or a few, each as streams: bits and cycles under Verilator. */
+
+type Ints = Readonly<Record<string, number | string | readonly number[]>>;
+
+const attributes = (ints: Ints): onnx.IAttributeProto[] =>
+  Object.entries(ints).map(([name, of]) => {
+    if (typeof of === "number") return { name, type: 2, i: of };
+    if (typeof of === "string") return { name, type: 3, s: Buffer.from(of) };
+    return { name, type: 7, ints: [...of] };
+  });
+
+const node = (opType: string, input: string[], output: string[], ints: Ints = {}) => ({
+  name: output[0],
+  opType,
+  input,
+  output,
+  attribute: attributes(ints),
+});
+
+const random = new Random(7);
+const numbers = (name: string, dims: readonly number[], size = 0.5): onnx.ITensorProto => ({
+  ...floats(
+    name,
+    Array.from({ length: sizeOf(dims) }, () => Math.fround(random.normal() * size)),
+  ),
+  dims: [...dims],
+});
+
+interface Small {
+  readonly inputs: Readonly<Record<string, readonly number[]>>;
+  readonly nodes: readonly onnx.INodeProto[];
+  readonly constants?: readonly onnx.ITensorProto[];
+  readonly outputs?: readonly string[];
+  readonly targetFps?: number;
+}
+
+/** x goes through one operator. */
+const single = (shape: readonly number[], opType: string, ints: Ints = {}): Small => ({
+  inputs: { x: shape },
+  nodes: [node(opType, ["x"], ["y"], ints)],
+});
+
+/** A recurrent layer over a sequence of `length` steps of 5 numbers, with 6 units. */
+function recurrent(
+  opType: "LSTM" | "GRU" | "RNN",
+  length: number,
+  { ways = 1, ...ints }: Ints & { readonly ways?: number } = {},
+): Small {
+  const gates = { RNN: 1, GRU: 3, LSTM: 4 }[opType];
+  const outputs = ["y", "y_h", ...(opType === "LSTM" ? ["y_c"] : [])];
+  return {
+    inputs: { x: [length, 1, 5] },
+    nodes: [node(opType, ["x", "w", "r", "b"], outputs, { hidden_size: 6, ...ints })],
+    constants: [
+      numbers("w", [ways, gates * 6, 5]),
+      numbers("r", [ways, gates * 6, 6]),
+      numbers("b", [ways, gates * 12]),
+    ],
+    outputs,
+  };
+}
+
+const models: Readonly<Record<string, Small>> = {
+  "softmax of short rows": single([1, 6, 10], "Softmax", { axis: -1 }),
+  "softmax of long rows": single([1, 4, 100], "Softmax", { axis: -1 }),
+  "softmax of long rows, slowly": {
+    ...single([1, 4, 100], "Softmax", { axis: -1 }),
+    targetFps: 250_000,
+  },
+  "softmax along columns": single([1, 5, 6], "Softmax", { axis: 1 }),
+  "argmax of rows": single([1, 5, 12], "ArgMax", { axis: -1, keepdims: 0 }),
+  "argmax of long rows": single([1, 3, 200], "ArgMax", { axis: -1 }),
+  sigmoid: single([1, 8, 16], "Sigmoid"),
+  tanh: single([1, 8, 16], "Tanh"),
+  "an LSTM over a sequence": recurrent("LSTM", 4),
+  "an LSTM over a sequence backwards and forwards": recurrent("LSTM", 3, {
+    ways: 2,
+    direction: "bidirectional",
+  }),
+  "a GRU over a sequence": recurrent("GRU", 4),
+  "a GRU over a sequence, linear before reset": recurrent("GRU", 4, { linear_before_reset: 1 }),
+  "an RNN over a sequence": recurrent("RNN", 5),
+};
+
+const vectors = 16;
+if (!tools.verilator) console.warn("verilator is not there: streamed operators are SKIPPED");
+
+describe.skipIf(!tools.verilator)(
+  "operators as streams, under Verilator with random stalls",
+  () => {
+    it.each(Object.entries(models))(
+      "%s: every bit, and every cycle as predicted",
+      async (_, { inputs, nodes, constants = [], outputs = ["y"], targetFps }) => {
+        const folder = temporaryFolder();
+        const bytes = modelBytes({
+          node: [...nodes],
+          input: Object.entries(inputs).map(([name, shape]) => value(name, shape)),
+          output: outputs.map((name) => ({ name, type: { tensorType: { elemType: 1 } } })),
+          initializer: [...constants],
+        });
+        writeFileSync(`${folder}/net.onnx`, bytes);
+        const flags = { architecture: "stream", precision: "8", ...(targetFps && { targetFps }) };
+        compile(`${folder}/net.onnx`, `${folder}/net.n2f`, {
+          config: loadConfig(undefined, flags),
+          calibration: [],
+        });
+        await expectExact(`${folder}/net.n2f`, vectors);
+      },
+      600_000,
+    );
+  },
+);
