@@ -93,7 +93,8 @@ const models: Readonly<Record<string, Small>> = {
   "an RNN over a sequence": recurrent("RNN", 5),
 };
 
-const vectors = 16;
+/** Steps of a sequence keep many inferences between inputs and outputs. */
+const vectors = 128;
 if (!tools.verilator) console.warn("verilator is not there: streamed operators are SKIPPED");
 
 describe.skipIf(!tools.verilator)(

@@ -85,7 +85,8 @@ export class NetworkBuilder {
   fork(stream: Stream, count: number): Stream[] {
     if (count === 1) return [stream];
     const { lanes } = stream.layout;
-    return this.forkParts(stream, lanes * stream.widthBits, new Array<Stream>(count).fill(stream));
+    const copy = { ...stream, fromBit: 0 };
+    return this.forkParts(stream, lanes * stream.widthBits, new Array<Stream>(count).fill(copy));
   }
 
   /** Streams that lie side by side in one beat, each on a way of its own. */
@@ -96,12 +97,12 @@ export class NetworkBuilder {
       outputs: parts.length,
     });
     const whole = { ...from.layout, vector: from.layout.vector };
-    this.connectBits(from.from, { node, port: 0 }, beatBits, beatsOf(whole));
+    this.connectBits(from.from, { node, port: 0 }, beatBits, beatsOf(whole), from.fromBit);
     return parts.map((part, port) => ({ ...part, from: { node, port } }));
   }
 
   /** An edge of beats whose parts matter to nobody on the way. */
-  connectBits(from: EdgeEnd, to: EdgeEnd, bits: number, beats: number): void {
+  connectBits(from: EdgeEnd, to: EdgeEnd, bits: number, beats: number, fromBit = 0): void {
     this.edges.push({
       name: `e${this.edges.length}`,
       from,
@@ -111,7 +112,7 @@ export class NetworkBuilder {
       beats,
       depth: 2,
       isBlockRam: false,
-      fromBit: 0,
+      fromBit,
     });
   }
 

@@ -1,5 +1,6 @@
 import { assert } from "../../base/index.ts";
 import { NetBuilder, type Wire } from "../../design/index.ts";
+import { bitsFor } from "../../fixed/index.ts";
 import { packWord } from "../../hwlib/index.ts";
 import {
   type BinaryKernel,
@@ -11,6 +12,7 @@ import {
   type ReduceKernel,
   type ScaleKernel,
   type SlopeKernel,
+  type TableKernel,
   type ThresholdKernel,
   type ValueId,
 } from "../../ir/index.ts";
@@ -213,7 +215,10 @@ export class RegionBuilder {
   ): readonly Wire[] {
     const sizes = args.map(({ shape }) => shape.reduce((a, b) => a * b, 1));
     if (this.#geometry.beats === 1) {
-      const wires = value.args.map((id, at) => this.#whole(id, args[at]));
+      const wires = value.args.map((id, at) => {
+        const own = this.#whole(id, args[at]);
+        return kernel.kind === "table" ? own.map((wire) => this.#within(wire, kernel)) : own;
+      });
       return expandKernel(this.build, kernel, wires, elements);
     }
     const side = (arg: number, index?: Int32Array) =>
@@ -221,9 +226,15 @@ export class RegionBuilder {
     switch (kernel.kind) {
       case "binary":
         return this.#binary(kernel, side, elements);
+      case "table":
+        return expandKernel(
+          this.build,
+          kernel,
+          [side(0).map((wire) => this.#within(wire, kernel))],
+          this.#geometry.lanes(elements),
+        );
       case "clamp":
       case "requantize":
-      case "table":
         return expandKernel(this.build, kernel, [side(0)], this.#geometry.lanes(elements));
       case "gather":
         if (kernel.source?.some((source) => source !== 0))
@@ -240,6 +251,21 @@ export class RegionBuilder {
       default:
         throw new NotLocal(`${kernel.kind} is no operator on lanes`);
     }
+  }
+
+  /**
+   * A table's argument, which is proven to lie in the table element by element; the interval of a lane, which
+   * knows less of what belongs together, may be wider.
+   */
+  #within(wire: Wire, { lo: first, values }: TableKernel): Wire {
+    const cell = this.build.cell(wire);
+    const last = BigInt(first + values.length - 1);
+    const lo = cell.lo < BigInt(first) ? BigInt(first) : cell.lo;
+    const hi = cell.hi > last ? last : cell.hi;
+    if (lo === cell.lo && hi === cell.hi) return wire;
+    const { signed, width } = bitsFor(lo, hi);
+    const shape = { shift: 0, rounding: "TRN", overflow: "WRAP", signed, width } as const;
+    return this.build.net({ kind: "requantize", a: wire, ...shape }, lo, hi);
   }
 
   #whole(id: ValueId, arg: QuantArg): readonly Wire[] {

@@ -1,7 +1,17 @@
 import type { Resources } from "../../artifact/index.ts";
 import type { LayerPlan, StreamDesign } from "../../design/index.ts";
+import { containerBytes } from "../../fixed/index.ts";
 import { windowLinePlan } from "../../hwlib/index.ts";
-import type { Graph, OpValue, Registry, ValueId } from "../../ir/index.ts";
+import {
+  type Graph,
+  getValue,
+  inputsOf,
+  type OpValue,
+  quantOf,
+  type Registry,
+  type ValueId,
+} from "../../ir/index.ts";
+import { sizeOf } from "../../tensor/index.ts";
 import { CostModel } from "../cost-model.ts";
 import { levelsForClock } from "../levels.ts";
 import { engineCost, networkCost } from "./cost.ts";
@@ -9,6 +19,7 @@ import type { EngineLayer } from "./engine-layer.ts";
 import { type FifoPlan, planFifos } from "./fifos.ts";
 import { fitNetwork } from "./fit.ts";
 import type { LayerFolding } from "./folding.ts";
+import { widestBeatBits } from "./lower/context.ts";
 import { type Lowered, lowerGraph } from "./lower/lower-graph.ts";
 import { refuseMisfit, refuseRate } from "./refusals.ts";
 import { type Folding, type FoldingProblem, fits, isMisfit } from "./solve.ts";
@@ -53,7 +64,7 @@ export function scheduleStream(
   );
   const asked = (layer: EngineLayer) =>
     options.layers?.get(layer.origin.node) ?? options.layers?.get(layer.id) ?? {};
-  const leastInterval = slowestWindow(units, graph);
+  const leastInterval = Math.max(slowestWindow(units, graph), packetCycles(graph));
   const wanted = targetFps === undefined ? undefined : Math.floor((clockMhz * 1e6) / targetFps);
   if (wanted !== undefined && leastInterval > wanted)
     return refuseRate(wanted, leastInterval, { graph, clockMhz });
@@ -197,6 +208,18 @@ function depthsByHand(
     depths.set(first.origin.node, depth);
   }
   return depths;
+}
+
+/** Cycles that a packet takes in beats of the greatest width, in or out. */
+function packetCycles(graph: Graph): number {
+  const bytes = (ids: readonly ValueId[]) =>
+    ids.reduce((sum, id) => {
+      const value = getValue(graph, id);
+      return sum + sizeOf(value.shape) * containerBytes(quantOf(value).format);
+    }, 0);
+  const input = bytes(inputsOf(graph).map(({ id }) => id));
+  const output = bytes(graph.outputs.map(({ value }) => value));
+  return Math.ceil((Math.max(input, output) * 8) / widestBeatBits);
 }
 
 /** Cycles that some window needs although nothing is multiplied: a pixel in each. */

@@ -67,10 +67,11 @@ export function solveFolding(problem: FoldingProblem): Folding | Misfit {
   return best;
 }
 
-/** All intervals that some choice of foldings has, in order. */
+/** All intervals that some choice of foldings has, in order; without engines some that lanes can be chosen for. */
 export function possibleIntervals({ layers, leastInterval }: FoldingProblem): number[] {
   const least = layers.reduce((top, layer) => Math.max(top, leastCycles(layer)), leastInterval);
   const intervals = new Set<number>([least]);
+  if (layers.length === 0) for (let n = 1; n <= 20; n++) intervals.add(least * 2 ** n);
   for (const layer of layers)
     for (const cycles of candidateCycles(layer, longest)) if (cycles > least) intervals.add(cycles);
   return [...intervals].sort((a, b) => a - b);
@@ -136,7 +137,8 @@ function collect(
 ): Folding {
   const slowest = points.reduce((top, { cycles }) => Math.max(top, cycles), leastInterval);
   return {
-    interval: Math.min(interval, slowest),
+    // Without engines it is the lanes that follow the interval.
+    interval: layers.length === 0 ? interval : Math.min(interval, slowest),
     points: new Map(layers.map((layer, i) => [layer, points[i]])),
     total: points.reduce((sum, { cost }) => plus(sum, cost), {
       lut: 0,

@@ -18,6 +18,8 @@ export interface LowerOptions {
   readonly point: (layer: EngineLayer) => FoldingPoint;
 }
 
+/** Bits of a beat of a packet, at most. */
+export const widestBeatBits = 512;
 /** Bits of a window that are still made in one beat. */
 export const wideWindowBits = 8192;
 /** Bits above which a buffer goes to block RAM. */

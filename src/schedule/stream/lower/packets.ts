@@ -10,7 +10,7 @@ import {
   lanesForRate,
 } from "../layout.ts";
 import { outside, type Stream } from "../network-builder.ts";
-import type { Context } from "./context.ts";
+import { type Context, widestBeatBits } from "./context.ts";
 import { rewire } from "./lane-pipeline.ts";
 import { joinStreams } from "./order.ts";
 import { plainValue } from "./take.ts";
@@ -148,7 +148,7 @@ function containersOf(context: Context, elements: number, containerBits: number)
   let containers = 1;
   while (
     Math.ceil(elements / containers) > context.options.interval &&
-    containers * containerBits < 512
+    containers * containerBits < widestBeatBits
   )
     containers *= 2;
   return containers;
