@@ -13,10 +13,12 @@ import type { Pass } from "./pass.ts";
 import { sinkScales } from "./sink-scales.ts";
 import { sinkTransposes } from "./sink-transposes.ts";
 import { tabulate } from "./tabulate.ts";
+import { tabulateFunctions } from "./tabulate-functions.ts";
 
 /** The passes in their order, with the reason of each place. */
 export const pipeline: readonly Pass[] = [
   tabulate, // first: float32 rounds each step of the model as it stands
+  tabulateFunctions, // those that are left
   integerSoftmax, // before the scales go, and the softmax itself
   sinkScales, // before decompose: a division is exact as long as it is one
   decompose, // the rest speaks of primitive operators only

@@ -3,6 +3,7 @@ import type { Shape } from "../../src/tensor/index.ts";
 
 /** Integer types of quantized models: their number in ONNX, and their ends. */
 export const codeTypes = {
+  bool: { dataType: 9, lo: 0, hi: 1 },
   uint4: { dataType: 21, lo: 0, hi: 15 },
   int4: { dataType: 22, lo: -8, hi: 7 },
   uint8: { dataType: 2, lo: 0, hi: 255 },
@@ -102,6 +103,7 @@ function bytesOf(type: CodeType, data: readonly number[]): Uint8Array {
       });
       return bytes;
     }
+    case "bool":
     case "uint8":
       return Uint8Array.from(data);
     case "int8":

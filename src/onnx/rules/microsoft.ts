@@ -1,4 +1,5 @@
 import { makeTensor } from "../../tensor/index.ts";
+import { Formula } from "./formula.ts";
 import type { NodeView } from "./node-view.ts";
 import { averagePoolOf, globalAveragePoolOf } from "./pool.ts";
 import {
@@ -149,6 +150,16 @@ const concat = defineRule({
   },
 });
 
+/** Either of two, each brought to the scale of the result before. */
+const where = defineRule({
+  op: "QLinearWhere",
+  domain,
+  import: (node, context) => {
+    const [x, y] = [1, 4].map((at) => codes(node, context, real(node, context, at), 7));
+    return new Formula(context).choose(node.input(0), x, y);
+  },
+});
+
 /** alpha * A * B + C with integers; the bias has the scale of the product. */
 const gemm = defineRule({
   op: "QGemm",
@@ -198,5 +209,6 @@ export const microsoftRules: readonly Rule[] = [
   averagePool,
   globalAveragePool,
   concat,
+  where,
   gemm,
 ];

@@ -67,6 +67,7 @@ export function compareCodes(
 }
 
 const arrays = {
+  bool: Uint8Array,
   float32: Float32Array,
   int4: Int8Array,
   uint4: Uint8Array,

@@ -81,7 +81,7 @@ export function randomCodes(
   const { lo, hi } = codeTypes[type];
   const data = new Float64Array(size * count);
   for (let i = 0; i < count; i++) {
-    const reach = pick(random, [hi - lo, hi - lo, 6, 40]);
+    const reach = Math.min(hi - lo, pick(random, [hi - lo, hi - lo, 6, 40]));
     const from = lo + random.below(hi - lo - reach + 1);
     for (let k = 0; k < size; k++) data[i * size + k] = from + random.below(reach + 1);
   }

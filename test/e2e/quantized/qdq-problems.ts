@@ -14,6 +14,8 @@ import {
 } from "./problem.ts";
 
 const microsoft = "com.microsoft";
+/** Those with types of 8 bits; 16 and 4 bits came with 21. */
+const opsets = [13, 19, 21, 23];
 const bothLevels: readonly Optimization[] = ["disabled", "all"];
 
 /** Steps of a type whose codes reach a little less far than normal numbers do. */
@@ -127,26 +129,67 @@ const functions: Readonly<Record<string, Function>> = {
   "nothing between": (_w, x) => x,
 };
 
+/** Codes to real numbers and a function: what comes out must be within a few of the last digits of float32. */
+const realOutput =
+  (type: CodeType, apply: Function) =>
+  (random: Random): MadeModel => {
+    const w = new ModelWriter();
+    const x = everyCode(w, "x", type);
+    const scaling = [w.floats([scaleFor(random, type)]), w.codes(type, [zeroOf(random, type)])];
+    const y = apply(w, w.node("DequantizeLinear", [x.name, ...scaling]), random);
+    return { bytes: w.finish(y), inputs: [x], count: 1, step: 2 ** -20 };
+  };
+
+/** A function of one value times another value, as squeeze-and-excitation has it. */
+const gated =
+  (type: CodeType) =>
+  (random: Random): MadeModel => {
+    const w = new ModelWriter();
+    const inputs = [
+      everyCode(w, "a", type, (count) => [count, 1]),
+      everyCode(w, "b", type, (count) => [1, count]),
+    ];
+    const [a, b] = inputs.map(({ name }) =>
+      w.node("DequantizeLinear", [
+        name,
+        w.floats([scaleFor(random, type)]),
+        w.codes(type, [zeroOf(random, type)]),
+      ]),
+    );
+    const product = w.node("Mul", [a, w.node("Sigmoid", [b])]);
+    const y = w.node("QuantizeLinear", [product, ...scalingOf(w, random, type)]);
+    return { bytes: w.finish(y), inputs, count: 1 };
+  };
+
 const softmax =
   (type: CodeType) =>
   (random: Random): MadeModel => {
     const w = new ModelWriter();
     const { lo, hi } = codeTypes[type];
-    const x = randomCodes(w, random, "x", type, [1, 2 + random.below(20)], 100);
+    const extent = 2 + random.below(20);
+    const [shape, axis] = pick(random, [
+      [[1, extent], -1],
+      [[1, extent, 2, 3], 1],
+      [[1, 4, extent], 2],
+    ] as const);
+    const x = randomCodes(w, random, "x", type, shape, type === "int16" ? 20 : 50);
     const scale = (scaleOf(random, 0.02, 0.2) * 256) / (hi - lo + 1);
     const real = w.node("DequantizeLinear", [
       x.name,
       w.floats([scale]),
       w.codes(type, [zeroOf(random, type)]),
     ]);
-    const p = w.node("Softmax", [real], { axis: -1 });
+    const p = w.node("Softmax", [real], { axis });
     const y = w.node("QuantizeLinear", [
       p,
       w.floats([1 / (hi - lo + pick(random, [0, 1]))]),
       w.codes(type, [lo]),
     ]);
-    return { bytes: w.finish(y), inputs: [x], count: 100 };
+    return { bytes: w.finish(y), inputs: [x], count: type === "int16" ? 20 : 50 };
   };
+
+const isOfBytes = (...list: readonly CodeType[]): boolean =>
+  list.every((type) => type === "int8" || type === "uint8");
 
 /** Weights as integers with a scale, or one for each column. */
 function weights(
@@ -222,7 +265,11 @@ const dense =
       w.floats([scaleFor(random, type)]),
       w.codes(type, [zeroOf(random, type)]),
     ]);
-    return { bytes: w.finish(y), inputs: [x], count: 60 };
+    return {
+      bytes: w.finish(y, isOfBytes(type, weightType) ? pick(random, opsets) : 21),
+      inputs: [x],
+      count: 60,
+    };
   };
 
 const conv =
@@ -250,7 +297,11 @@ const conv =
       w.floats([scaleFor(random, type)]),
       w.codes(type, [zeroOf(random, type)]),
     ]);
-    return { bytes: w.finish(y), inputs: [x], count: 20 };
+    return {
+      bytes: w.finish(y, isOfBytes(type) ? pick(random, opsets) : 21),
+      inputs: [x],
+      count: 20,
+    };
   };
 
 /** Two values of their own scales. */
@@ -267,6 +318,23 @@ const binary =
     );
     const y = w.node("QuantizeLinear", [w.node(opType, reals), ...scalingOf(w, random, type)]);
     return { bytes: w.finish(y), inputs, count: 1 };
+  };
+
+/** A product of two computed matrices, as in attention. */
+const matMulOfTwo =
+  (type: CodeType) =>
+  (random: Random): MadeModel => {
+    const w = new ModelWriter();
+    const [m, k, n] = [1, 2, 3].map(() => 1 + random.below(7));
+    const inputs = [
+      randomCodes(w, random, "a", type, [2, m, k], 20),
+      randomCodes(w, random, "b", type, [2, k, n], 20),
+    ];
+    const reals = inputs.map(({ name }) =>
+      w.node("DequantizeLinear", [name, ...scalingOf(w, random, type)]),
+    );
+    const y = w.node("QuantizeLinear", [w.node("MatMul", reals), ...scalingOf(w, random, type)]);
+    return { bytes: w.finish(y), inputs, count: 20 };
   };
 
 /** A pooling between scales that are mostly the same, as exporters leave them. */
@@ -350,6 +418,25 @@ const betweenQuantizations = [
   ),
 );
 
+/** No quantization follows: real numbers come out, or go on into a product. */
+const unquantized = (["int8", "uint8"] as const).flatMap((type): OperatorProblem[] => [
+  ...["Sigmoid", "Tanh", "Softsign"].map((operator) => ({
+    operator: `${operator}, real result`,
+    formats: type,
+    row: "int8, uint8",
+    seeds: 25,
+    make: realOutput(type, functions[operator]),
+  })),
+  {
+    operator: "Sigmoid times another value",
+    formats: type,
+    row: "int8, uint8",
+    seeds: 5,
+    make: gated(type),
+    nearTies: 1e-4,
+  },
+]);
+
 const halved = { kernel_shape: [2, 2], strides: [2, 2] };
 
 /**
@@ -364,6 +451,7 @@ const layers: readonly (readonly [
 ])[] = [
   ["MatMul and Add, weights per tensor", 20, (type) => dense(type, "int8", false), 1e-3],
   ["MatMul and Add, weights per column", 20, (type) => dense(type, "int8", true), 1e-3],
+  ["MatMul of two computed values", 20, matMulOfTwo, 1e-3],
   ["Conv, weights per tensor", 20, (type) => conv(type, false), 1e-3],
   ["Conv, weights per channel", 20, (type) => conv(type, true), 1e-3],
   ["Add", 6, (type) => binary("Add", type), 1e-4],
@@ -395,6 +483,7 @@ export const qdqProblems: readonly OperatorProblem[] = [
   ...quantizations,
   ...microsoftQuantizations,
   ...betweenQuantizations,
+  ...unquantized,
   ...layerProblems,
   {
     operator: "MatMul and Add, weights per column",

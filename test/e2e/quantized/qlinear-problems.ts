@@ -55,6 +55,22 @@ const concat =
     return { bytes: w.finish(y), inputs: parts, count: 1 };
   };
 
+const where =
+  (type: CodeType) =>
+  (random: Random): MadeModel => {
+    const w = new ModelWriter();
+    const condition = randomCodes(w, random, "condition", "bool", [4, 256], 1);
+    const [x, y] = ["a", "b"].map((name) => everyCode(w, name, type));
+    const [sx, sy, sz] = Array.from({ length: 3 }, () => scalingOf(w, random, type));
+    const z = w.node(
+      "QLinearWhere",
+      [condition.name, x.name, ...sx, y.name, ...sy, ...sz],
+      {},
+      microsoft,
+    );
+    return { bytes: w.finish(z), inputs: [condition, x, y], count: 1 };
+  };
+
 const globalAverage =
   (type: CodeType) =>
   (random: Random): MadeModel => {
@@ -134,6 +150,49 @@ const matMul =
       w.codes(type, [zeroOf(random, type)]),
     ]);
     return { bytes: w.finish(y), inputs: [x], count: 60 };
+  };
+
+/** Both sides are computed, as in attention. */
+const matMulOfTwo =
+  (type: CodeType) =>
+  (random: Random): MadeModel => {
+    const w = new ModelWriter();
+    const [m, k, n] = [1, 2, 3].map(() => 1 + random.below(7));
+    const a = randomCodes(w, random, "a", type, [2, m, k], 20);
+    const b = randomCodes(w, random, "b", type, [2, k, n], 20);
+    const y = w.node("QLinearMatMul", [
+      a.name,
+      ...scalingOf(w, random, type),
+      b.name,
+      ...scalingOf(w, random, type),
+      w.floats([scaleOf(random, 0.01, 0.3)]),
+      w.codes(type, [zeroOf(random, type)]),
+    ]);
+    return { bytes: w.finish(y), inputs: [a, b], count: 20 };
+  };
+
+/** Without a scale of the result: real numbers come out. */
+const gemmToReal =
+  (type: CodeType) =>
+  (random: Random): MadeModel => {
+    const w = new ModelWriter();
+    const [k, n] = [1 + random.below(30), 1 + random.below(10)];
+    const x = randomCodes(w, random, "x", type, [1, k], 60);
+    const [scaleX, scaleW] = [scaleOf(random), scaleOf(random, 0.001, 0.02)];
+    const y = w.node(
+      "QGemm",
+      [
+        x.name,
+        w.floats([scaleX]),
+        w.codes(type, [zeroOf(random, type)]),
+        w.codes(type, codesOf(random, type, k * n), [k, n]),
+        w.floats([scaleW]),
+        w.codes(type, [zeroOf(random, type)]),
+      ],
+      {},
+      microsoft,
+    );
+    return { bytes: w.finish(y), inputs: [x], count: 60, step: scaleX * scaleW };
   };
 
 const conv =
@@ -236,6 +295,7 @@ const elementwise: Makers = [
   ["QLinearAdd", 8, (type) => binary("QLinearAdd", type)],
   ["QLinearMul", 8, (type) => binary("QLinearMul", type)],
   ["QLinearConcat", 20, concat],
+  ["QLinearWhere", 10, where],
   ["QLinearSigmoid", 40, (type) => unary("QLinearSigmoid", type)],
   [
     "QLinearLeakyRelu",
@@ -301,6 +361,10 @@ export const qlinearProblems: readonly OperatorProblem[] = [
       ),
     ),
   ),
+  ...bytes.flatMap((type) => [
+    integerProblem("QLinearMatMul of two computed values", type, matMulOfTwo(type)),
+    integerProblem("QGemm with a real result", type, gemmToReal(type)),
+  ]),
   integerProblem("MatMulInteger", "uint8, int8", matMulInteger("uint8", "int8")),
   integerProblem("MatMulInteger", "int8, int8", matMulInteger("int8", "int8")),
   integerProblem("ConvInteger", "uint8, uint8", convInteger),
