@@ -102,6 +102,14 @@ export const sampleModels: readonly OnnxModel[] = [
   sample(
     [
       codes,
+      node("Greater", ["x", "s"], ["c"]),
+      node("com.microsoft:QLinearWhere", ["c", "q", "s", "z", "q", "s", "z", "s", "z"], ["y"]),
+    ],
+    { constants: scales },
+  ),
+  sample(
+    [
+      codes,
       node("com.microsoft:QLinearConcat", ["s", "z", "q", "s", "z", "q", "s", "z"], ["y"], {
         axis: 1,
       }),

@@ -109,6 +109,7 @@ export const conditions: Readonly<Record<string, string>> = {
   QLinearMul: "",
   QLinearSigmoid: "",
   QLinearSoftmax: "one axis",
+  QLinearWhere: "",
   Quant: "per tensor or per channel, one bit width; every rounding, signed, narrow",
   QuantizeLinear:
     "constant scales, per tensor, per channel or in blocks; int4, uint4, int8, uint8, int16, uint16",
