@@ -1,5 +1,5 @@
+import { unpackTensor } from "./artifact/index.ts";
 import { emitEmulator } from "./emit/emulator/index.ts";
-import { unpackReals } from "./fixed/index.ts";
 import {
   type ConstValue,
   evaluate,
@@ -104,9 +104,8 @@ function quantizedMeans(
   const answers = instantiateEmulator("bias", module, ports).run(packets, count);
   const [port] = ports.outputs;
   const means = new Map<ValueId, Float64Array>();
-  const size = port.sizeBytes / port.elementBytes;
   for (let i = 0; i < count; i++) {
-    const numbers = Float64Array.from(unpackReals(answers, i * port.sizeBytes, size, port));
+    const numbers = unpackTensor(answers, i * port.sizeBytes, port);
     addMeans(means, id, numbers, value.shape.at(-1) ?? 1, count);
   }
   return means.get(id);
