@@ -2,7 +2,13 @@ import { writeFileSync } from "node:fs";
 import { extname } from "node:path";
 import { Command } from "commander";
 import { fail } from "../base/index.ts";
-import { type NodeReport, type OnnxModel, readModel, surveyModel } from "../onnx/index.ts";
+import {
+  type NodeReport,
+  type OnnxModel,
+  type OnnxValueInfo,
+  readModel,
+  surveyModel,
+} from "../onnx/index.ts";
 import { ops } from "../ops/index.ts";
 import { hardwareOf } from "../schedule/index.ts";
 import { Output } from "./output.ts";
@@ -56,6 +62,8 @@ async function run(path: string, flags: Flags): Promise<void> {
   printNodes(output, nodes);
   output.line();
   output.pairs([
+    ["inputs", graph.inputs.map((port) => portText(port, nodes)).join(", ")],
+    ["outputs", graph.outputs.map((port) => portText(port, nodes)).join(", ")],
     ["nodes", nodesLine(totals)],
     ["parameters", totals.parameters.toLocaleString("en")],
     ["MACs", totals.macs.toLocaleString("en")],
@@ -99,9 +107,22 @@ function totalsOf(nodes: readonly NodeReport[]): Totals {
   };
 }
 
+/** `x float32[N,16]`; extents behind the first that the file does not know are those that were found. */
+function portText(
+  { name, elementType, shape }: OnnxValueInfo,
+  nodes: readonly NodeReport[],
+): string {
+  const found = nodes.flatMap(({ outputs }) => outputs).find((value) => value.name === name)?.shape;
+  const told = shape?.map((extent, axis) =>
+    typeof extent === "number" || axis === 0 ? (extent ?? "?") : (found?.[axis] ?? extent ?? "?"),
+  );
+  const extents = (told ?? found ?? ["?"]).join(",");
+  return `${name} ${elementType}[${extents}]`;
+}
+
 function nodesLine({ nodes, folded, unknown, unsupported }: Totals): string {
   const parts = [
-    `${unsupported} not supported`,
+    unsupported === 0 ? "all supported" : `${unsupported} not supported`,
     ...(unknown > 0 ? [`${unknown} not judged, because of those`] : []),
     ...(folded > 0 ? [`${folded} constant`] : []),
   ];
@@ -120,6 +141,7 @@ function transposeLine({ name, shape, perm, bufferedBits }: RemainingTranspose):
 }
 
 function printNodes(output: Output, nodes: readonly NodeReport[]): void {
+  const names = shortNames(nodes.map(({ name }) => name));
   const hasFormats = nodes.some(({ format }) => format !== undefined);
   output.table(
     [
@@ -131,38 +153,57 @@ function printNodes(output: Output, nodes: readonly NodeReport[]): void {
       { title: "parameters", isNumber: true },
       { title: "MACs", isNumber: true },
     ],
-    nodes.map((node) => [
-      shorten(node.name),
+    nodes.map((node, i) => [
+      names[i],
       operatorOf(node),
       node.outputs
         .map(({ shape }) => (shape === undefined ? "?" : `[${shape.join(",")}]`))
         .join(" "),
       becomes(node),
       ...(hasFormats ? [node.format ?? ""] : []),
-      String(node.parameters),
-      String(node.macs),
+      node.parameters.toLocaleString("en"),
+      node.macs.toLocaleString("en"),
     ]),
   );
 }
 
-/** Names differ at their ends; the document of `--json` has them whole. */
-function shorten(name: string): string {
-  return name.length <= 44 ? name : `...${name.slice(-41)}`;
+const shortest = 44;
+
+/** Names differ at their ends, mostly: as much of these as tells them apart. `--json` has them whole. */
+function shortNames(names: readonly string[]): readonly string[] {
+  const kinds = new Set(names).size;
+  for (let length = shortest; ; length += 4) {
+    const short = names.map((name) =>
+      name.length <= length ? name : `...${name.slice(3 - length)}`,
+    );
+    if (new Set(short).size === kinds) return short;
+  }
 }
 
 function operatorOf({ domain, opType }: NodeReport): string {
   return domain === "" ? opType : `${domain}.${opType}`;
 }
 
-const steps = 4;
+/** Operators that are named, at most. */
+const mostNamed = 4;
+const moves: ReadonlySet<string> = new Set(["transpose", "reshape", "slice", "identity"]);
 
+/**
+ * Each operator once, with how often. What only moves elements is left out beside what computes: most of it
+ * vanishes, and the line on the layout has the rest.
+ */
 function becomes({ status, kernel }: NodeReport): string {
   if (status === "unsupported") return "NOT SUPPORTED";
   if (status === "folded") return "(constant)";
   if (status === "unknown") return "(inputs not known)";
   if (kernel.length === 0) return "(wires)";
-  if (kernel.length <= steps) return kernel.join(", ");
-  return `${kernel.slice(0, steps - 1).join(", ")} and ${kernel.length - steps + 1} more`;
+  const computing = kernel.filter((op) => !moves.has(op));
+  const counts = new Map<string, number>();
+  for (const op of computing.length > 0 ? computing : kernel)
+    counts.set(op, (counts.get(op) ?? 0) + 1);
+  const told = [...counts].map(([op, count]) => (count === 1 ? op : `${count} ${op}`));
+  if (told.length <= mostNamed) return told.join(", ");
+  return `${told.slice(0, mostNamed - 1).join(", ")} and ${told.length - mostNamed + 1} other kinds`;
 }
 
 /** Refusals with the same words are said once, with all their nodes. */

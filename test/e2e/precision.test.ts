@@ -8,29 +8,38 @@ import { temporaryFolder } from "../support/temporary.ts";
 const example = "examples/01-jet-tagger";
 
 describe("--precision auto", () => {
-  it("meets its target on the jet tagger with at least 30 % less cost than the uniform width", async () => {
-    const bundle = join(temporaryFolder(), "auto.n2f");
-    const { exitCode, stdout, stderr } = await runCli([
-      "compile",
-      `${example}/model.onnx`,
-      "-o",
-      bundle,
-      "--calibration",
-      `${example}/data/calibration.npy`,
-      "--precision",
-      "auto",
-      "--target-sqnr",
-      "30",
-      "--json",
-    ]);
-    expect(exitCode, stderr).toBe(0);
-    const { search, float } = JSON.parse(stdout);
-    expect(float.sqnrDb).toBeGreaterThanOrEqual(30);
-    expect(search.uniform.float.sqnrDb).toBeGreaterThanOrEqual(30);
-    expect(search.cost).toBeLessThanOrEqual(0.7 * search.uniform.cost);
-    const picture = readFileSync(join(bundle, "report/precision.svg"), "utf8");
-    for (const { node } of search.layers) expect(picture).toContain(node);
-  });
+  it.each([
+    ["--target-sqnr", 30],
+    ["--target-sqnr", 40],
+    ["--target-agreement", 99],
+  ])(
+    "meets %s %d on the jet tagger with at least 30 %% less cost than the uniform width",
+    async (option, value) => {
+      const bundle = join(temporaryFolder(), "auto.n2f");
+      const { exitCode, stdout, stderr } = await runCli([
+        "compile",
+        `${example}/model.onnx`,
+        "-o",
+        bundle,
+        "--calibration",
+        `${example}/data/calibration.npy`,
+        "--precision",
+        "auto",
+        option,
+        String(value),
+        "--json",
+      ]);
+      expect(exitCode, stderr).toBe(0);
+      const { search, float } = JSON.parse(stdout);
+      for (const { sqnrDb, argmaxAgreement } of [float, search.uniform.float])
+        expect(option === "--target-sqnr" ? sqnrDb : 100 * argmaxAgreement).toBeGreaterThanOrEqual(
+          value,
+        );
+      expect(search.cost).toBeLessThanOrEqual(0.7 * search.uniform.cost);
+      const picture = readFileSync(join(bundle, "report/precision.svg"), "utf8");
+      for (const { node } of search.layers) expect(picture).toContain(node);
+    },
+  );
 
   const mnist = sharedPath("corpus", "models", "mnist-cntk-8", "model.onnx");
   const digits = sharedPath("corpus", "data", "mnist_test_100.csv");

@@ -159,8 +159,10 @@ export function refusalOf(
       hint: "Write this part with standard operators, and export again.",
     };
   }
+  // Operators are written like Pascal's names: what differs in case alone was meant.
+  const meant = ruled.find((op) => op.toLowerCase() === opType.toLowerCase());
   return {
     reason: "there is no rule for this operator",
-    hint: `Write this part of the network with operators that are read: ${ruled.join(", ")}.`,
+    hint: `${meant === undefined ? "" : `Did you mean ${meant}? `}Write this part of the network with operators that are read; docs/operators.md lists all ${ruled.length}.`,
   };
 }
