@@ -7,6 +7,7 @@ import { loadOnnxRuntime } from "../tools/index.ts";
 import { requestTensors, rowsFor } from "./facile.ts";
 import { LatencyRecorder } from "./percentiles.ts";
 import { type PreparedRequest, type Protocol, prepareRequest } from "./request.ts";
+import { resnet50Features } from "./resnet50.ts";
 import { imageRequest, serviceMs, withImageServer } from "./scale-out.ts";
 import { type ServerProcess, startServerProcess } from "./server-process.ts";
 import { sweep } from "./sweep.ts";
@@ -44,7 +45,7 @@ export interface ComparisonRow {
 
 /**
  * The same network on the processor, on the device in the same process, and on the device behind a server
- * at several distances; below it the image network's service, with a device that only takes time.
+ * at several distances; below it ResNet-50 on the processor, and its service with a device that only takes time.
  *
  * @throws N2F_TOOL_MISSING without onnxruntime-node
  */
@@ -94,12 +95,30 @@ export async function runComparison(plan: ComparisonPlan): Promise<readonly Comp
   } finally {
     await server.stop();
   }
+  say("ResNet-50, ONNX Runtime");
+  const resnet = await openResnet();
+  rows.push({
+    ...{
+      model: "ResNet-50",
+      type: "CPU",
+      note: "ONNX Runtime, one thread, to its features",
+      batch: 1,
+    },
+    attach: "direct",
+    ...(await time(resnet.run, 1, plan)),
+  });
+  await resnet.close();
   await withImageServer(async (images) => {
     for (const rttMs of plan.rttsMs) {
       // Half as many clients again as keep the device busy.
       const clients = Math.ceil((1.5 * (rttMs + serviceMs)) / serviceMs);
       rows.push({
-        ...{ model: "224x224x3 image", type: `null, ${serviceMs} ms`, attach: "service", batch: 1 },
+        ...{
+          model: "ResNet-50",
+          type: `null, ${serviceMs} ms`,
+          attach: "service",
+          batch: 1,
+        },
         note: `${distance(rttMs)}; computes nothing`,
         ...(await serviceFigures(plan, images, imageRequest(plan.protocol), {
           rttMs,
@@ -160,6 +179,19 @@ async function time(
   }
   const { p50Ms, count } = latency.summary();
   return { latencyMs: p50Ms, perSecond: (1000 * batch * count) / (now - started), errors: 0 };
+}
+
+/** The network that the image server only stands for, in ONNX Runtime. */
+async function openResnet() {
+  const ort = await loadOnnxRuntime();
+  const session = await ort.InferenceSession.create(resnet50Features(), {
+    intraOpNumThreads: 1,
+    interOpNumThreads: 1,
+    logSeverityLevel: 4,
+  });
+  const pixels = new Float32Array(3 * 224 * 224).fill(0.5);
+  const image = new ort.Tensor("float32", pixels, [1, 3, 224, 224]);
+  return { run: () => session.run({ image }), close: () => session.release() };
 }
 
 /**

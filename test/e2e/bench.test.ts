@@ -113,6 +113,7 @@ describe("bench serve", () => {
       "emulator direct 2000",
       "emulator service 2000",
       "emulator service 2000",
+      "CPU direct 1",
       "null, 1.5 ms service 1",
       "null, 1.5 ms service 1",
     ]);
