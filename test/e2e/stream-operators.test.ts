@@ -43,6 +43,7 @@ interface Small {
   readonly constants?: readonly onnx.ITensorProto[];
   readonly outputs?: readonly string[];
   readonly targetFps?: number;
+  readonly opset?: number;
 }
 
 /** x goes through one operator. */
@@ -71,6 +72,55 @@ function recurrent(
   };
 }
 
+/** An encoder of a transformer: two heads of 8 numbers over 6 tokens, then two dense layers. */
+function encoder(): Small {
+  const [tokens, heads, width, inner] = [6, 2, 8, 32];
+  const model = heads * width;
+  const ints = (name: string, data: readonly number[]): onnx.ITensorProto => ({
+    name,
+    dataType: 7,
+    dims: [data.length],
+    int64Data: [...data],
+  });
+  const turned = (name: string, perm: readonly number[]) => [
+    node("MatMul", ["n1", `w${name}`], [`p${name}`]),
+    node("Reshape", [`p${name}`, "split"], [`r${name}`]),
+    node("Transpose", [`r${name}`], [name], { perm }),
+  ];
+  return {
+    opset: 20,
+    inputs: { x: [1, tokens, model] },
+    nodes: [
+      node("LayerNormalization", ["x", "g1", "b1"], ["n1"], { axis: -1 }),
+      ...turned("q", [0, 2, 1, 3]),
+      ...turned("k", [0, 2, 3, 1]),
+      ...turned("v", [0, 2, 1, 3]),
+      node("MatMul", ["q", "k"], ["scores"]),
+      node("Mul", ["scores", "scale"], ["scaled"]),
+      node("Softmax", ["scaled"], ["weights"], { axis: -1 }),
+      node("MatMul", ["weights", "v"], ["mixed"]),
+      node("Transpose", ["mixed"], ["together"], { perm: [0, 2, 1, 3] }),
+      node("Reshape", ["together", "join"], ["joined"]),
+      node("MatMul", ["joined", "wo"], ["attended"]),
+      node("Add", ["x", "attended"], ["a"]),
+      node("LayerNormalization", ["a", "g2", "b2"], ["n2"], { axis: -1 }),
+      node("MatMul", ["n2", "w1"], ["up"]),
+      node("Gelu", ["up"], ["bent"]),
+      node("MatMul", ["bent", "w2"], ["down"]),
+      node("Add", ["a", "down"], ["y"]),
+    ],
+    constants: [
+      ...["g1", "b1", "g2", "b2"].map((name) => numbers(name, [model], 1)),
+      ...["wq", "wk", "wv", "wo"].map((name) => numbers(name, [model, model], 0.25)),
+      numbers("w1", [model, inner], 0.25),
+      numbers("w2", [inner, model], 0.25),
+      { ...floats("scale", [width ** -0.5]), dims: [] },
+      ints("split", [1, tokens, heads, width]),
+      ints("join", [1, tokens, model]),
+    ],
+  };
+}
+
 const models: Readonly<Record<string, Small>> = {
   "softmax of short rows": single([1, 6, 10], "Softmax", { axis: -1 }),
   "softmax of long rows": single([1, 4, 100], "Softmax", { axis: -1 }),
@@ -91,6 +141,8 @@ const models: Readonly<Record<string, Small>> = {
   "a GRU over a sequence": recurrent("GRU", 4),
   "a GRU over a sequence, linear before reset": recurrent("GRU", 4, { linear_before_reset: 1 }),
   "an RNN over a sequence": recurrent("RNN", 5),
+  "an encoder of a transformer": encoder(),
+  "an encoder of a transformer, slowly": { ...encoder(), targetFps: 200_000 },
 };
 
 /** Steps of a sequence keep many inferences between inputs and outputs. */
@@ -102,14 +154,15 @@ describe.skipIf(!tools.verilator)(
   () => {
     it.each(Object.entries(models))(
       "%s: every bit, and every cycle as predicted",
-      async (_, { inputs, nodes, constants = [], outputs = ["y"], targetFps }) => {
+      async (_, { inputs, nodes, constants = [], outputs = ["y"], targetFps, opset = 13 }) => {
         const folder = temporaryFolder();
-        const bytes = modelBytes({
+        const graph = {
           node: [...nodes],
           input: Object.entries(inputs).map(([name, shape]) => value(name, shape)),
           output: outputs.map((name) => ({ name, type: { tensorType: { elemType: 1 } } })),
           initializer: [...constants],
-        });
+        };
+        const bytes = modelBytes(graph, { opsetImport: [{ domain: "", version: opset }] });
         writeFileSync(`${folder}/net.onnx`, bytes);
         const flags = { architecture: "stream", precision: "8", ...(targetFps && { targetFps }) };
         compile(`${folder}/net.onnx`, `${folder}/net.n2f`, {
