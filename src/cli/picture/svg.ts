@@ -90,7 +90,8 @@ function costLine(node: NodeReport): string {
   const parts = [
     node.format ?? "",
     node.macs > 0 ? `${count(node.macs)} MAC` : "",
-    node.parameters > 0 ? `${count(node.parameters)} param` : "",
+    // A scale or a factor by itself says nothing.
+    node.parameters > 1 ? `${count(node.parameters)} param` : "",
   ].filter((part) => part !== "");
   const kernels = [...new Set(node.kernel)].join(", ");
   return parts.length > 0 ? parts.join(" · ") : kernels || "wires only";
