@@ -13,7 +13,7 @@ import {
 const doubt = 1.3;
 /** Most choices that are looked at for one step. */
 const maxNeighbours = 200_000;
-const moves = [-2, -1, 1, 2, 4];
+const moves = [-2, -1, 1, 2];
 
 interface Neighbour {
   readonly knobs: ReadonlyMap<string, number>;
