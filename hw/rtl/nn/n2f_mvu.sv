@@ -12,14 +12,16 @@
 // Interval  SF*NF cycles from vector to vector, without a bubble. PARALLEL = 0: the first SF of them take a beat each.
 // Latency   L cycles from the last step of a block of PE results to its beat; PARALLEL = 0: from the beat that is taken;
 //           PARALLEL = 1: a vector's first step is in the cycle after the one that takes it.
-//           MULTIPLIER 0: L = 5 + T(SIMD); 1: 4 + T(SIMD); 2: 5 + T(min(SIMD, CHAIN)) + T(ceil(SIMD/CHAIN)), with
-//           T(n) = floor($clog2(n) / 2).
+//           MULTIPLIER 0: L = 5 + T(SIMD); 1: 4 + T(SIMD); 2: 5 + CHAIN + T(ceil(SIMD/CHAIN)), T(n) = floor($clog2(n) / 2).
 // Products  MULTIPLIER 0: n2f_dot_lut. 1: n2f_dot, ROWS*PE*SIMD DSP slices. 2: n2f_dot_pair, where neighbours among the PE
-//           share slices (and CHAIN is explained): ROWS*ceil(PE/2)*SIMD slices.
-// Memory    weights: MEMORY 0: LUTs, 1: block RAM; with a register behind either. Bias: LUTs.
+//           share slices, and sums run through chains of CHAIN slices (see there what is exact): ROWS*ceil(PE/2)*SIMD.
+// Memory    weights: MEMORY 0: LUTs, 1: block RAM; with a register behind either. Bias: LUTs. MULTIPLIER 2: a memory for each
+//           place in a chain, read D cycles later than that of the first place.
 // Reset     rst is synchronous and active high; it clears valid and the step counters, not data.
 // Files     WEIGHTS: SF*NF hexadecimal words for $readmemh, word f*SF + s with w[f*PE + p][s*SIMD + i] at bit
 //           (p*SIMD + i)*W_W. BIAS: NF words, word f with bias[f*PE + p] at bit p*ACC_W. "" stands for all zeros.
+//           MULTIPLIER 2: what the names of files begin with, followed by 00.hex, 01.hex, ... for D = 0, 1, ...; word f*SF + s
+//           with the elements i of this D only, the j-th of them at (p*COUNT + j)*W_W.
 // Twin      src/hwlib/mvu.ts (also makes the files)
 `default_nettype none
 
@@ -35,6 +37,7 @@ module n2f_mvu #(
     parameter int W_W        = 8,   // bits of a weight, at least 1
     parameter int ACC_W      = 18,  // bits of bias, sum and y, at least 1
     parameter int MULTIPLIER = 0,   // 0: LUTs, 1: DSP slices, 2: DSP slices for pairs
+    parameter int CHAIN      = 1,   // MULTIPLIER 2: slices of a chain, 1 .. SIMD, at most 100
     parameter int MEMORY     = 0,   // 0: weights in LUTs, 1: in block RAM
     parameter     WEIGHTS    = "",  // file name; untyped because Yosys has no string type
     parameter     BIAS       = ""   // file name
@@ -66,6 +69,8 @@ module n2f_mvu #(
     if (MULTIPLIER < 0 || MULTIPLIER > 2) $fatal(1, "n2f_mvu: MULTIPLIER=%0d, must be in 0..2", MULTIPLIER);
     if (MULTIPLIER == 2 && (FACTOR_W > 18 || W_W > 12))
       $fatal(1, "n2f_mvu: X_W=%0d, W_W=%0d, too wide for two products in a DSP slice", X_W, W_W);
+    if (CHAIN < 1 || CHAIN > SIMD || CHAIN > 100)
+      $fatal(1, "n2f_mvu: CHAIN=%0d, must be in 1..SIMD=%0d and at most 100", CHAIN, SIMD);
     if (MEMORY < 0 || MEMORY > 1) $fatal(1, "n2f_mvu: MEMORY=%0d, must be 0 or 1", MEMORY);
   end
 `endif
@@ -79,22 +84,11 @@ module n2f_mvu #(
   localparam int SLICE_W = SIMD * X_W;  // of one row
   localparam int WORD_W = PE * SIMD * W_W;
 
-  function automatic int dot_stages(input int length);
-    int greatest, chain;
-    chain = length;
-    if (MULTIPLIER == 2) begin
-      greatest = (X_SIGNED ? 1 << (X_W - 1) : (1 << X_W) - 1) << (W_W - 1);
-      chain    = ((1 << (25 - W_W)) - 1) / greatest;
-      if (chain > length) chain = length;
-      if (chain < 1) chain = 1;
-    end
-    dot_stages = (MULTIPLIER == 1 ? 1 : 2) + $clog2(chain) / 2 + $clog2((length + chain - 1) / chain) / 2;
-  endfunction
-
-  // Stages from a step to the registers of its dot products, which the accumulators follow: two for the operands, then
-  // products and sums.
-  localparam int DOT_STAGES = dot_stages(SIMD);
-  localparam int DEPTH = 2 + DOT_STAGES;
+  // Stages from a step to the registers of its dot products, which the accumulators follow: the operands (which pairs have
+  // in their slices), then products and sums.
+  localparam int CHAINS = (SIMD + CHAIN - 1) / CHAIN;
+  localparam int SINGLE_DEPTH = (MULTIPLIER == 1 ? 3 : 4) + $clog2(SIMD) / 2;
+  localparam int DEPTH = MULTIPLIER == 2 ? 4 + CHAIN + $clog2(CHAINS) / 2 : SINGLE_DEPTH;
 
   // One enable for everything: a result that nobody takes stops the unit.
   logic en;
@@ -208,76 +202,85 @@ module n2f_mvu #(
     assign x_stage = x_q;
   end
 
-  // ---- Weights, and the operands of the products --------------------------------------------------------------
-
-  logic [ROWS*SLICE_W-1:0] x_q;
-  logic [WORD_W-1:0] w_stage;
-
-  if (MEMORY == 0) begin : gen_lut
-    // The address waits, not the word.
-    logic [WORD_BITS-1:0] addr_q;
-
-    always_ff @(posedge clk) begin
-      if (en) addr_q <= word_q;
-    end
-
-    n2f_lut #(
-        .DEPTH (WORDS),
-        .DATA_W(WORD_W),
-        .ADDR_W(WORD_BITS),
-        .INIT  (WEIGHTS)
-    ) weights (
-        .addr(addr_q),
-        .data(w_stage)
-    );
-  end else begin : gen_block
-    n2f_rom_block #(
-        .DEPTH (WORDS),
-        .DATA_W(WORD_W),
-        .ADDR_W(WORD_BITS),
-        .INIT  (WEIGHTS)
-    ) weights (
-        .clk,
-        .en,
-        .addr(word_q),
-        .data(w_stage)
-    );
-  end
-
-  always_ff @(posedge clk) begin
-    if (en) x_q <= x_stage;
-  end
-
   // ---- Dot products of SIMD elements --------------------------------------------------------------------------
 
   logic [ROWS*PE*ACC_W-1:0] dots;
 
   if (MULTIPLIER == 2) begin : gen_pairs
-    for (genvar p = 0; p < PE; p = p + 2) begin : pair
-      localparam int RESULTS = p + 1 < PE ? 2 : 1;
+    // Place j of the chains: its elements and its weights come j cycles later. A chain that is shorter ends with the others.
+    localparam int SHORTER = CHAINS * CHAIN - SIMD;
+    localparam int DELAYED_W = CHAIN * WORD_BITS;
 
-      // The weights of both, packed as n2f_dot_pair wants them.
-      logic [2*SIMD*W_W-1:0] both;
-      logic [SIMD*(2*W_W+1)-1:0] w_q;
+    logic [PE*SIMD*W_W-1:0] w;
+    logic [ROWS*SLICE_W-1:0] x;
+    logic [DELAYED_W-1:0] word_pipe;  // the address of place j at j*WORD_BITS
 
-      assign both = (2 * SIMD * W_W)'(w_stage[p*SIMD*W_W+:RESULTS*SIMD*W_W]);
+    assign word_pipe[WORD_BITS-1:0] = word_q;
+    if (CHAIN > 1) begin : gen_addresses
+      logic [DELAYED_W-WORD_BITS-1:0] word_pipe_q;
 
-      for (genvar i = 0; i < SIMD; i++) begin : element
-        logic signed [W_W-1:0] low, high;
+      always_ff @(posedge clk) begin
+        if (en) word_pipe_q <= word_pipe[DELAYED_W-WORD_BITS-1:0];
+      end
 
-        assign low  = both[i*W_W+:W_W];
-        assign high = both[(SIMD+i)*W_W+:W_W];
+      assign word_pipe[DELAYED_W-1:WORD_BITS] = word_pipe_q;
+    end
 
-        always_ff @(posedge clk) begin
-          if (en) w_q[i*(2*W_W+1)+:2*W_W+1] <= {(W_W + 1)'(high) - (W_W + 1)'(low[W_W-1]), low};
+    for (genvar j = 0; j < CHAIN; j++) begin : place
+      localparam int COUNT = j < SHORTER ? CHAINS - 1 : CHAINS;
+      localparam logic [7:0] TENS = 8'(48 + j / 10);
+      localparam logic [7:0] ONES = 8'(48 + j % 10);
+
+      logic [PE*COUNT*W_W-1:0] word;
+
+      if (WEIGHTS == "") begin : gen_zeros
+        assign word = '0;
+      end else begin : gen_weights
+        n2f_mvu_weights #(
+            .DEPTH (WORDS),
+            .DATA_W(PE * COUNT * W_W),
+            .ADDR_W(WORD_BITS),
+            .MEMORY(MEMORY),
+            .INIT  ({WEIGHTS, TENS, ONES, ".hex"})
+        ) weights (
+            .clk,
+            .en,
+            .addr(word_pipe[j*WORD_BITS+:WORD_BITS]),
+            .data(word)
+        );
+      end
+
+      for (genvar c = 0; c < COUNT; c++) begin : element
+        localparam int I = c * CHAIN + j - (c == CHAINS - 1 ? SHORTER : 0);
+
+        for (genvar p = 0; p < PE; p++) begin : lane
+          assign w[(p*SIMD+I)*W_W+:W_W] = word[(p*COUNT+c)*W_W+:W_W];
+        end
+        for (genvar r = 0; r < ROWS; r++) begin : row
+          if (j == 0) begin : gen_now
+            assign x[r*SLICE_W+I*X_W+:X_W] = x_stage[r*SLICE_W+I*X_W+:X_W];
+          end else begin : gen_later
+            logic [j*X_W-1:0] later_q;
+
+            always_ff @(posedge clk) begin
+              if (en) later_q <= (j * X_W)'({later_q, x_stage[r*SLICE_W+I*X_W+:X_W]});
+            end
+
+            assign x[r*SLICE_W+I*X_W+:X_W] = later_q[(j-1)*X_W+:X_W];
+          end
         end
       end
+    end
+
+    for (genvar p = 0; p < PE; p = p + 2) begin : pair
+      localparam int RESULTS = p + 1 < PE ? 2 : 1;
 
       for (genvar r = 0; r < ROWS; r++) begin : row
         logic [2*ACC_W-1:0] sums;
 
         n2f_dot_pair #(
             .LENGTH  (SIMD),
+            .CHAIN   (CHAIN),
             .X_W     (X_W),
             .X_SIGNED(X_SIGNED),
             .W_W     (W_W),
@@ -285,8 +288,8 @@ module n2f_mvu #(
         ) dot (
             .clk,
             .en,
-            .x(x_q[r*SLICE_W+:SLICE_W]),
-            .w(w_q),
+            .x(x[r*SLICE_W+:SLICE_W]),
+            .w((2 * SIMD * W_W)'(w[p*SIMD*W_W+:RESULTS*SIMD*W_W])),
             .y(sums)
         );
         assign dots[(r*PE+p)*ACC_W+:RESULTS*ACC_W] = sums[RESULTS*ACC_W-1:0];
@@ -296,10 +299,27 @@ module n2f_mvu #(
       end
     end
   end else begin : gen_single
-    logic [WORD_W-1:0] w_q;
+    logic [ROWS*SLICE_W-1:0] x_q;
+    logic [WORD_W-1:0] word, w_q;
+
+    n2f_mvu_weights #(
+        .DEPTH (WORDS),
+        .DATA_W(WORD_W),
+        .ADDR_W(WORD_BITS),
+        .MEMORY(MEMORY),
+        .INIT  (WEIGHTS)
+    ) weights (
+        .clk,
+        .en,
+        .addr(word_q),
+        .data(word)
+    );
 
     always_ff @(posedge clk) begin
-      if (en) w_q <= w_stage;
+      if (en) begin
+        x_q <= x_stage;
+        w_q <= word;
+      end
     end
 
     for (genvar r = 0; r < ROWS; r++) begin : row
