@@ -18,7 +18,9 @@ import { matmul2 } from "./matmul2.ts";
 import { matvec } from "./matvec.ts";
 import type { HardwareModule } from "./module.ts";
 import { mvu } from "./mvu.ts";
+import { mvuWeights } from "./mvu-weights.ts";
 import { pad } from "./pad.ts";
+import { pairSlice } from "./pair-slice.ts";
 import { pipeValid } from "./pipe-valid.ts";
 import { pool } from "./pool.ts";
 import { reduce } from "./reduce.ts";
@@ -42,7 +44,7 @@ import { windowMem } from "./window-mem.ts";
 export const library: ReadonlyMap<string, HardwareModule> = new Map(
   [
     ...[adderTree, dot, requantize, lut, rom, constants, matvec, axisPack, axisUnpack, pipeValid],
-    ...[dotLut, dotPair, romBlock, mvu, windowLine, windowMem],
+    ...[dotLut, pairSlice, dotPair, romBlock, mvuWeights, mvu, windowLine, windowMem],
     ...[slicer, reduceTree, depthwise, pool, reduce, reduceLanes, scale, threshold, matmul2],
     ...[fifo, fork, join, concat, split, width, axisLanesIn, axisLanesOut],
     ...[slice, pad, upsample, reorder],

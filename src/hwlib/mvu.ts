@@ -1,7 +1,7 @@
 import { assert } from "../base/index.ts";
 import { treeStages } from "./adder-tree.ts";
 import { defineStreamModule, pipelined, programFront, sliceFront } from "./cycle-model.ts";
-import { pairedChain } from "./dot-pair.ts";
+import { isExactChain, pairedChain, pairedDelay } from "./dot-pair.ts";
 import { memoryImage, packWord } from "./memory-image.ts";
 import type { ParameterValues } from "./module.ts";
 
@@ -23,6 +23,7 @@ const parameters = {
   W_W: { type: "int", min: 1 },
   ACC_W: { type: "int", min: 1 },
   MULTIPLIER: { type: "int", min: 0, max: 2 },
+  CHAIN: { type: "int", min: 1, max: 100 },
   MEMORY: { type: "int", min: 0, max: 1 },
   WEIGHTS: { type: "string" },
   BIAS: { type: "string" },
@@ -57,12 +58,13 @@ export const mvu = defineStreamModule({
     },
     outputs: { s_ready: 1, m_valid: 1, m_data: (p) => p.ROWS * p.PE * p.ACC_W },
   },
-  uses: ["n2f_lut", "n2f_rom", "n2f_rom_block", "n2f_dot", "n2f_dot_lut", "n2f_dot_pair"],
+  uses: ["n2f_lut", "n2f_rom", "n2f_mvu_weights", "n2f_dot", "n2f_dot_lut", "n2f_dot_pair"],
   latencyCycles: (p) => (p.PARALLEL ? 1 : 0) + mvuFolds(p).SF - 1 + mvuStages(p),
   intervalCycles: (p) => mvuFolds(p).SF * mvuFolds(p).NF,
   constraint(p) {
     if (p.SIMD > p.K) return `SIMD=${p.SIMD}, must be at most K=${p.K}`;
     if (p.PE > p.N) return `PE=${p.PE}, must be at most N=${p.N}`;
+    if (p.CHAIN > p.SIMD) return `CHAIN=${p.CHAIN}, must be at most SIMD=${p.SIMD}`;
     if (p.MULTIPLIER === multiplierCode.pairedDsp && pairedChain(p) < 1) {
       return `X_W=${p.X_W} and W_W=${p.W_W} are too wide for two products in a DSP slice`;
     }
@@ -89,28 +91,26 @@ export function mvuFolds(p: Pick<MvuParameters, "K" | "N" | "SIMD" | "PE">): {
 }
 
 /** L: cycles from the last step of a block to the beat that it gives. */
-export function mvuStages(
-  p: Pick<MvuParameters, "SIMD" | "MULTIPLIER" | "X_W" | "X_SIGNED" | "W_W">,
-): number {
+export function mvuStages(p: Pick<MvuParameters, "SIMD" | "MULTIPLIER" | "CHAIN">): number {
   if (p.MULTIPLIER === multiplierCode.lut) return 5 + treeStages(p.SIMD);
   if (p.MULTIPLIER === multiplierCode.dsp) return 4 + treeStages(p.SIMD);
-  const chain = Math.min(p.SIMD, pairedChain(p));
-  return 5 + treeStages(chain) + treeStages(Math.ceil(p.SIMD / chain));
+  return 5 + p.CHAIN + treeStages(Math.ceil(p.SIMD / p.CHAIN));
 }
 
 /**
- * The texts of the unit's memory files: WEIGHTS has SF*NF words, word f*SF + s with w[f*PE + p][s*SIMD + i] at
- * bit (p*SIMD + i)*W_W; BIAS has NF words, word f with bias[f*PE + p] at bit p*ACC_W.
+ * The unit's memory files: texts by names. WEIGHTS has SF*NF words, word f*SF + s with
+ * w[f*PE + p][s*SIMD + i] at bit (p*SIMD + i)*W_W; BIAS has NF words, word f with bias[f*PE + p] at bit
+ * p*ACC_W. MULTIPLIER = 2: of WEIGHTS a file for each place of the chains, with the elements of this place.
  *
- * @param weights `[N][K]`
+ * @param weights `[N][K]`; MULTIPLIER = 2: such that no lower sum of a chain leaves its bits
  * @param bias `[N]`, or empty for zeros
  */
 export function mvuMemories(
   params: MvuParameters,
   weights: readonly (readonly bigint[])[],
   bias: readonly bigint[],
-): { readonly weights: string; readonly bias: string } {
-  const { K, N, SIMD, PE, W_W, ACC_W } = params;
+): ReadonlyMap<string, string> {
+  const { K, N, SIMD, PE, W_W, ACC_W, MULTIPLIER, CHAIN, WEIGHTS, BIAS } = params;
   const { SF, NF } = mvuFolds(params);
   assert(weights.length === N, `${weights.length} rows of weights, N=${N}`);
   assert(bias.length === N || bias.length === 0, `${bias.length} biases, N=${N}`);
@@ -121,23 +121,51 @@ export function mvuMemories(
       assert(weight >= -limit && weight < limit, `weight ${weight}, W_W=${W_W}`);
     }
   }
-  const weightWords: bigint[] = [];
-  const biasWords: bigint[] = [];
-  for (let block = 0; block < NF; block++) {
-    for (let step = 0; step < SF; step++) {
-      const elements: bigint[] = [];
-      for (let n = block * PE; n < (block + 1) * PE; n++) {
-        for (let k = step * SIMD; k < (step + 1) * SIMD; k++) {
-          elements.push(weights[n]?.[k] ?? 0n);
-        }
+  const all = Array.from({ length: SIMD }, (_, i) => i);
+  const image = (elements: readonly number[]) => {
+    const words: bigint[] = [];
+    for (let block = 0; block < NF; block++) {
+      for (let step = 0; step < SF; step++) {
+        const word: bigint[] = [];
+        for (let n = block * PE; n < (block + 1) * PE; n++)
+          for (const i of elements) word.push(weights[n]?.[step * SIMD + i] ?? 0n);
+        words.push(packWord(word, W_W));
       }
-      weightWords.push(packWord(elements, W_W));
     }
-    const sums = Array.from({ length: PE }, (_, p) => bias[block * PE + p] ?? 0n);
-    biasWords.push(packWord(sums, ACC_W));
-  }
-  return {
-    weights: memoryImage(weightWords, PE * SIMD * W_W),
-    bias: memoryImage(biasWords, PE * ACC_W),
+    return memoryImage(words, PE * elements.length * W_W);
   };
+  const files = new Map<string, string>();
+  if (MULTIPLIER !== multiplierCode.pairedDsp) files.set(WEIGHTS, image(all));
+  else {
+    checkChains(params, weights);
+    for (let place = 0; place < CHAIN; place++) {
+      const elements = all.filter((i) => pairedDelay(i, SIMD, CHAIN) === place);
+      files.set(`${WEIGHTS}${String(place).padStart(2, "0")}.hex`, image(elements));
+    }
+  }
+  const biasWords = Array.from({ length: NF }, (_, block) => {
+    const sums = Array.from({ length: PE }, (__, p) => bias[block * PE + p] ?? 0n);
+    return packWord(sums, ACC_W);
+  });
+  files.set(BIAS, memoryImage(biasWords, PE * ACC_W));
+  return files;
+}
+
+/** The lower product of a pair is that of an even one among the PE. */
+function checkChains(params: MvuParameters, weights: readonly (readonly bigint[])[]): void {
+  const { K, SIMD, PE, CHAIN } = params;
+  weights.forEach((row, n) => {
+    if ((n % PE) % 2 === 1) return;
+    for (let from = 0; from < K; from += SIMD) {
+      for (let first = from; first < from + SIMD; first += CHAIN) {
+        const some = row.slice(first, Math.min(first + CHAIN, from + SIMD)).map(Number);
+        const positive = some.reduce((sum, w) => sum + Math.max(0, w), 0);
+        const negative = some.reduce((sum, w) => sum + Math.max(0, -w), 0);
+        assert(
+          isExactChain({ positive, negative }, params),
+          `CHAIN=${CHAIN} is too long for row ${n} from ${first} on`,
+        );
+      }
+    }
+  });
 }

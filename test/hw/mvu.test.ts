@@ -4,12 +4,15 @@ import { Random } from "../../src/base/index.ts";
 import {
   dotLut,
   dotPair,
+  exactChain,
+  isExactChain,
   type MvuParameters,
   mvu,
   mvuFolds,
   mvuMemories,
   packWord,
   pairedChain,
+  pairedDelay,
 } from "../../src/hwlib/index.ts";
 import {
   buildFlowBench,
@@ -20,7 +23,14 @@ import {
   randomCode,
   traffics,
 } from "../support/flow.ts";
-import { buildVectorBench, instance, rtlFiles, temporaryFolder, tools } from "../support/hw.ts";
+import {
+  buildVectorBench,
+  instance,
+  primitives,
+  rtlFiles,
+  temporaryFolder,
+  tools,
+} from "../support/hw.ts";
 
 const seed = 20261124;
 
@@ -36,6 +46,11 @@ const common = {
     MEMORY: 0,
   },
 };
+
+/** Of chains that are exact for all weights the longest one. */
+function longestChain(SIMD: number, params: Pick<MvuParameters, "X_W" | "X_SIGNED" | "W_W">) {
+  return Math.max(1, Math.min(SIMD, 16, pairedChain(params)));
+}
 
 /** K, N, SIMD, PE, and what differs. */
 const shapes: [number, number, number, number, Partial<MvuParameters>][] = [
@@ -78,8 +93,9 @@ function makeCase(index: number): FlowCase {
   const [K, N, SIMD, PE, rest] = shapes[index];
   const random = new Random(seed + index);
   const BIAS = index % 5 === 4 ? "" : `bias${index}.hex`;
-  const WEIGHTS = `weights${index}.hex`;
-  const params = { ...common, ...rest, K, N, SIMD, PE, WEIGHTS, BIAS };
+  const WEIGHTS = rest.MULTIPLIER === 2 ? `weights${index}_` : `weights${index}.hex`;
+  const draft = { ...common, CHAIN: 0, ...rest, K, N, SIMD, PE, WEIGHTS, BIAS };
+  const params = { ...draft, CHAIN: draft.CHAIN || longestChain(SIMD, draft) };
   const { ROWS, PARALLEL, X_W, X_SIGNED, W_W, ACC_W } = params;
   const { SF, NF } = mvuFolds(params);
   // A third of the weights at the ends of their range: worst cases for shared slices.
@@ -117,7 +133,7 @@ function makeCase(index: number): FlowCase {
   return flowCase(mvu, params, {
     inputs: [{ bits: ROWS * (PARALLEL ? K : SIMD) * X_W, beats: inputs }],
     outputs: [{ bits: ROWS * PE * ACC_W, beats: outputs }],
-    files: { [WEIGHTS]: memories.weights, ...(BIAS === "" ? {} : { [BIAS]: memories.bias }) },
+    files: Object.fromEntries([...memories].filter(([name]) => name !== "")),
   });
 }
 
@@ -177,80 +193,118 @@ describe.skipIf(!tools.verilator)("dot products of LUTs and of shared DSP slices
     [40, 3, true, 5],
   ];
 
-  it("are exact, also where all products are the greatest", () => {
-    const random = new Random(seed);
-    const lanes = sizes.flatMap(([LENGTH, X_W, X_SIGNED, W_W]) => {
-      const Y_W = X_W + W_W + 7;
-      const params = { LENGTH, X_W, X_SIGNED, W_W, Y_W };
-      const xs = LENGTH * X_W;
-      const ws = LENGTH * W_W;
-      const pairWord = LENGTH * (2 * W_W + 1);
-      return [
-        {
-          xBits: xs + ws,
-          yBits: Y_W,
-          body: instance(dotLut, params, {
-            en: "1'b1",
-            x: `x[0+:${xs}]`,
-            w: `x[${xs}+:${ws}]`,
-          }),
-        },
-        {
-          xBits: xs + pairWord,
-          yBits: 2 * Y_W,
-          body: instance(dotPair, params, {
-            en: "1'b1",
-            x: `x[0+:${xs}]`,
-            w: `x[${xs}+:${pairWord}]`,
-          }),
-        },
-      ];
-    });
-    const bench = buildVectorBench(folder.path, lanes, rtlFiles(dotLut, dotPair));
-    const cycles: bigint[][] = [];
-    const wanted: bigint[][] = [];
-    for (let cycle = 0; cycle < 300; cycle++) {
-      const inputs: bigint[] = [];
-      const outputs: bigint[] = [];
-      for (const [LENGTH, X_W, X_SIGNED, W_W] of sizes) {
-        const Y_W = X_W + W_W + 7;
-        const lowest = -(1n << BigInt(W_W - 1));
-        const extreme = X_SIGNED ? -(1n << BigInt(X_W - 1)) : (1n << BigInt(X_W)) - 1n;
-        const kind = cycle % 4;
-        const draw = () => (kind === 0 ? extreme : randomCode(random, X_W, X_SIGNED));
-        const weight = (j: number) =>
-          kind === 0 || kind === j + 1 ? lowest : randomCode(random, W_W, true);
-        const x = Array.from({ length: LENGTH }, draw);
-        const w = [0, 1].map((j) => Array.from({ length: LENGTH }, () => weight(j)));
-        const [low, high] = w.map((row) => row.reduce((sum, v, i) => sum + v * x[i], 0n));
-        const packed = w[0].map((v, i) => {
-          const upper = BigInt.asUintN(W_W + 1, w[1][i] - (v < 0n ? 1n : 0n));
-          return (upper << BigInt(W_W)) | BigInt.asUintN(W_W, v);
+  const lutLanes = sizes.map(([LENGTH, X_W, X_SIGNED, W_W]) => {
+    const params = { LENGTH, X_W, X_SIGNED, W_W, Y_W: X_W + W_W + 7 };
+    const bits = { xBits: LENGTH * (X_W + W_W), yBits: params.Y_W };
+    const ports = { x: `x[0+:${LENGTH * X_W}]`, w: `x[${LENGTH * X_W}+:${LENGTH * W_W}]` };
+    return { ...bits, body: instance(dotLut, params, { en: "1'b1", ...ports }) };
+  });
+  const pairLanes = sizes.map(([LENGTH, X_W, X_SIGNED, W_W]) => {
+    const CHAIN = longestChain(LENGTH, { X_W, X_SIGNED, W_W });
+    const params = { LENGTH, CHAIN, X_W, X_SIGNED, W_W, Y_W: X_W + W_W + 7 };
+    const bits = { xBits: LENGTH * (X_W + 2 * W_W), yBits: 2 * params.Y_W };
+    const ports = { x: `x[0+:${LENGTH * X_W}]`, w: `x[${LENGTH * X_W}+:${2 * LENGTH * W_W}]` };
+    return { ...bits, body: instance(dotPair, params, { en: "1'b1", ...ports }) };
+  });
+
+  /** Of each size: x, w0 and w1 of each cycle; every fourth time all products are the greatest. */
+  const random = new Random(seed);
+  const cycles = Array.from({ length: 300 }, (_, cycle) =>
+    sizes.map(([LENGTH, X_W, X_SIGNED, W_W]) => {
+      const lowest = -(1n << BigInt(W_W - 1));
+      const extreme = X_SIGNED ? -(1n << BigInt(X_W - 1)) : (1n << BigInt(X_W)) - 1n;
+      const kind = cycle % 4;
+      const x = Array.from({ length: LENGTH }, () =>
+        kind === 0 ? extreme : randomCode(random, X_W, X_SIGNED),
+      );
+      const [w0, w1] = [0, 1].map((j) =>
+        Array.from({ length: LENGTH }, () =>
+          kind === 0 || kind === j + 1 ? lowest : randomCode(random, W_W, true),
+        ),
+      );
+      return { x, w0, w1 };
+    }),
+  );
+  const product = (a: readonly bigint[], b: readonly bigint[]) =>
+    a.reduce((sum, v, i) => sum + v * b[i], 0n);
+
+  it("are exact as LUTs", () => {
+    const bench = buildVectorBench(folder.path, lutLanes, rtlFiles(dotLut));
+    const given = bench.run(
+      cycles.map((all) =>
+        all.map(({ x, w0 }, s) => {
+          const [LENGTH, X_W, , W_W] = sizes[s];
+          return (packWord(w0, W_W) << BigInt(LENGTH * X_W)) | packWord(x, X_W);
+        }),
+      ),
+    );
+    sizes.forEach(([LENGTH, X_W, X_SIGNED, W_W], s) => {
+      const params = { LENGTH, X_W, X_SIGNED, W_W, Y_W: X_W + W_W + 7 };
+      const latency = dotLut.latencyCycles(params);
+      for (let cycle = 0; cycle + latency < cycles.length; cycle++) {
+        const { x, w0 } = cycles[cycle][s];
+        const y = given[cycle + latency][s];
+        expect({ params, cycle, y }).toEqual({
+          params,
+          cycle,
+          y: BigInt.asUintN(params.Y_W, product(x, w0)),
         });
-        const word = packWord(x, X_W);
-        inputs.push((packWord(w[0], W_W) << BigInt(LENGTH * X_W)) | word);
-        inputs.push((packWord(packed, 2 * W_W + 1) << BigInt(LENGTH * X_W)) | word);
-        outputs.push(BigInt.asUintN(Y_W, low), packWord([low, high], Y_W));
-      }
-      cycles.push(inputs);
-      wanted.push(outputs);
-    }
-    const given = bench.run(cycles);
-    sizes.forEach(([LENGTH, X_W, X_SIGNED, W_W], i) => {
-      const params = { LENGTH, X_W, X_SIGNED, W_W, Y_W: 1 };
-      for (const [lane, module] of [dotLut, dotPair].entries()) {
-        const latency = module.latencyCycles(params);
-        for (let cycle = 0; cycle + latency < cycles.length; cycle++) {
-          const at = 2 * i + lane;
-          expect({ params, lane, cycle, y: given[cycle + latency][at] }).toEqual({
-            params,
-            lane,
-            cycle,
-            y: wanted[cycle][at],
-          });
-        }
       }
     });
+  });
+
+  it.each([
+    ["as described", []],
+    ["as slices of the device", primitives],
+  ])("are exact as pairs, %s", (_, more) => {
+    const bench = buildVectorBench(folder.path, pairLanes, [...more, ...rtlFiles(dotPair)]);
+    const given = bench.run(
+      cycles.map((__, cycle) =>
+        sizes.map(([LENGTH, X_W, X_SIGNED, W_W], s) => {
+          const CHAIN = longestChain(LENGTH, { X_W, X_SIGNED, W_W });
+          // Each element in its own cycle.
+          const of = (which: "x" | "w0" | "w1") =>
+            Array.from({ length: LENGTH }, (___, i) => {
+              const from = cycle - pairedDelay(i, LENGTH, CHAIN);
+              return from < 0 ? 0n : cycles[from][s][which][i];
+            });
+          const w = packWord([...of("w0"), ...of("w1")], W_W);
+          return (w << BigInt(LENGTH * X_W)) | packWord(of("x"), X_W);
+        }),
+      ),
+    );
+    sizes.forEach(([LENGTH, X_W, X_SIGNED, W_W], s) => {
+      const CHAIN = longestChain(LENGTH, { X_W, X_SIGNED, W_W });
+      const params = { LENGTH, CHAIN, X_W, X_SIGNED, W_W, Y_W: X_W + W_W + 7 };
+      const latency = dotPair.latencyCycles(params);
+      for (let cycle = 0; cycle + latency < cycles.length; cycle++) {
+        const { x, w0, w1 } = cycles[cycle][s];
+        const y = given[cycle + latency][s];
+        expect({ params, cycle, y }).toEqual({
+          params,
+          cycle,
+          y: packWord([product(x, w0), product(x, w1)], params.Y_W),
+        });
+      }
+    });
+  });
+
+  it("run through chains as long as the weights allow", () => {
+    const factors = { X_W: 7, X_SIGNED: false, W_W: 8 };
+    const row = (weight: number) => [Array.from({ length: 58 }, () => weight)];
+    // 2^17 / 127 = 1032.06.
+    expect(exactChain(row(-128), 58, factors, 16)).toBe(8);
+    expect(exactChain(row(64), 58, factors, 16)).toBe(15);
+    expect(exactChain(row(100), 58, factors, 58)).toBe(10);
+    expect(exactChain(row(17), 58, factors, 58)).toBe(58);
+    // The halves of a row alone: steps of 29.
+    expect(exactChain(row(35), 29, factors, 58)).toBe(29);
+    expect(exactChain(row(35), 58, factors, 58)).toBe(29);
+    expect(isExactChain({ positive: 1032, negative: 0 }, factors)).toBe(true);
+    expect(isExactChain({ positive: 1033, negative: 0 }, factors)).toBe(false);
+    const signed = { X_W: 8, X_SIGNED: true, W_W: 8 };
+    expect(isExactChain({ positive: 1024, negative: 0 }, signed)).toBe(true);
+    expect(isExactChain({ positive: 0, negative: 1024 }, signed)).toBe(false);
   });
 
   it("share a slice for as many products as cannot leave their bits", () => {

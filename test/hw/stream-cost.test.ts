@@ -27,7 +27,7 @@ const picture = {
 
 const unit = {
   ...{ K: 36, N: 16, SIMD: 9, PE: 4, ROWS: 1, PARALLEL: false, X_W: 8, X_SIGNED: false, W_W: 8 },
-  ...{ ACC_W: 20, MULTIPLIER: 2, MEMORY: 1, WEIGHTS: "w.hex", BIAS: "b.hex" },
+  ...{ ACC_W: 20, MULTIPLIER: 2, CHAIN: 3, MEMORY: 1, WEIGHTS: "w.hex", BIAS: "b.hex" },
 };
 
 const cases: [HardwareModule, ParameterValues<ParameterSpecs>][] = [
@@ -37,8 +37,8 @@ const cases: [HardwareModule, ParameterValues<ParameterSpecs>][] = [
   [windowLine, { ...picture, C: 16, COLS: 1, STYLE: 1 }],
   [windowMem, { ...picture, C: 32, P: 8, LINES: 4, CHANNEL_MAJOR: false, STYLE: 1 }],
   [mvu, unit],
-  [mvu, { ...unit, MULTIPLIER: 1, PE: 3 }],
-  [mvu, { ...unit, MULTIPLIER: 0, PE: 2 }],
+  [mvu, { ...unit, MULTIPLIER: 1, CHAIN: 1, PE: 3 }],
+  [mvu, { ...unit, MULTIPLIER: 0, CHAIN: 1, PE: 2 }],
 ].map(([module, params]) => [module as HardwareModule, params as ParameterValues<ParameterSpecs>]);
 
 /** LUTs of the RAM cells that Yosys maps to. */
@@ -97,9 +97,8 @@ describe.skipIf(!tools.yosys)("formulas of stream modules", () => {
         Array.from({ length: p.K }, () => randomCode(random, p.W_W, true)),
       );
       const bias = weights.map(() => randomCode(random, p.ACC_W, true));
-      const memories = mvuMemories(p, weights, bias);
-      writeFileSync(join(folder.path, p.WEIGHTS), memories.weights);
-      writeFileSync(join(folder.path, p.BIAS), memories.bias);
+      for (const [name, text] of mvuMemories(p, weights, bias))
+        writeFileSync(join(folder.path, name), text);
     }
     const found = synthesize(folder.path, module, params);
     const estimate = model.module(module.name, scope);

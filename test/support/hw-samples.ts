@@ -53,10 +53,19 @@ export const sampleParameters: Readonly<
     { LENGTH: 20, X_W: 16, X_SIGNED: false, W_W: 5, Y_W: 40 },
   ],
   n2f_dot_pair: [
-    { LENGTH: 1, X_W: 1, X_SIGNED: false, W_W: 1, Y_W: 1 },
-    { LENGTH: 3, X_W: 8, X_SIGNED: true, W_W: 8, Y_W: 18 },
-    { LENGTH: 20, X_W: 8, X_SIGNED: false, W_W: 8, Y_W: 24 },
+    { LENGTH: 1, CHAIN: 1, X_W: 1, X_SIGNED: false, W_W: 1, Y_W: 1 },
+    { LENGTH: 3, CHAIN: 3, X_W: 8, X_SIGNED: true, W_W: 8, Y_W: 18 },
+    { LENGTH: 20, CHAIN: 7, X_W: 8, X_SIGNED: false, W_W: 8, Y_W: 24 },
   ],
+  n2f_pair_slice: [
+    { X_W: 1, X_SIGNED: false, W_W: 1, FIRST: true },
+    { X_W: 8, X_SIGNED: true, W_W: 8, FIRST: false },
+    { X_W: 17, X_SIGNED: false, W_W: 12, FIRST: true },
+  ],
+  n2f_mvu_weights: [0, 1].flatMap((MEMORY) => [
+    { DEPTH: 1, DATA_W: 1, ADDR_W: 1, MEMORY, INIT: "" },
+    { DEPTH: 37, DATA_W: 70, ADDR_W: 6, MEMORY, INIT: "" },
+  ]),
   n2f_mvu: [0, 1, 2].flatMap((MULTIPLIER) => [
     unit(4, 4, 2, 2, { MULTIPLIER }),
     unit(7, 5, 3, 2, { MULTIPLIER, ROWS: 2, X_SIGNED: false, MEMORY: 1 }),
@@ -207,7 +216,7 @@ function unit(
 ): ParameterValues<ParameterSpecs> {
   return {
     ...{ K, N, SIMD, PE, ROWS: 1, PARALLEL: false, X_W: 8, X_SIGNED: true, W_W: 8, ACC_W: 20 },
-    ...{ MULTIPLIER: 0, MEMORY: 0, WEIGHTS: "", BIAS: "", ...rest },
+    ...{ MULTIPLIER: 0, CHAIN: Math.min(2, SIMD), MEMORY: 0, WEIGHTS: "", BIAS: "", ...rest },
   };
 }
 

@@ -366,12 +366,15 @@ export function buildTop(
 ): string {
   if (!throughYosys) return build(folder, harness, ["bench.sv", ...files]);
   yosys(folder, [
-    `read_verilog -sv bench.sv ${files.join(" ")}`,
+    `read_verilog -sv -D N2F_NO_PRIMITIVES bench.sv ${files.join(" ")}`,
     "hierarchy -check -top bench; proc; flatten; opt; memory -nomap; opt_clean",
     "write_verilog -noattr netlist.v",
   ]);
   return build(folder, harness, ["netlist.v"], ["-Wno-lint", "-Wno-fatal"]);
 }
+
+/** Files and defines with which a bench has primitives of the device, of models of our own, as synthesis does. */
+export const primitives = ["-DSYNTHESIS", "-Wno-fatal", join(hardwareFolder, "tb", "dsp48e2.sv")];
 
 /** Runs Yosys commands; returns what it prints. */
 export function yosys(folder: string, commands: readonly string[]): string {

@@ -126,9 +126,10 @@ module n2f_mvu #(
 
   if (PARALLEL) begin : gen_whole
     // A vector stays in a register, which turns by SIMD elements a step.
-    logic busy_q;
+    logic busy_q, load;
 
-    assign s_ready = en && (!busy_q || (last_k && last_n));
+    assign load    = !busy_q || (last_k && last_n);
+    assign s_ready = en && load;
     assign step    = en && busy_q;
 
     always_ff @(posedge clk) begin
@@ -147,9 +148,10 @@ module n2f_mvu #(
       end
 
       always_ff @(posedge clk) begin
-        if (s_ready) x_q <= (SF * SLICE_W)'(s_data[r*K*X_W+:K*X_W]);
-        else if (step) x_q <= turned;
-        if (en) slice_q <= x_q[SLICE_W-1:0];
+        if (en) begin
+          x_q     <= load ? (SF * SLICE_W)'(s_data[r*K*X_W+:K*X_W]) : turned;
+          slice_q <= x_q[SLICE_W-1:0];
+        end
       end
 
       assign x_stage[r*SLICE_W+:SLICE_W] = slice_q;

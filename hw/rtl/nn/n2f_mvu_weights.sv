@@ -37,7 +37,7 @@ module n2f_mvu_weights #(
         .DATA_W(DATA_W),
         .ADDR_W(ADDR_W),
         .INIT  (INIT)
-    ) words (
+    ) memory (
         .addr(addr_q),
         .data
     );
@@ -47,7 +47,7 @@ module n2f_mvu_weights #(
         .DATA_W(DATA_W),
         .ADDR_W(ADDR_W),
         .INIT  (INIT)
-    ) words (
+    ) memory (
         .clk,
         .en,
         .addr,

@@ -1,5 +1,6 @@
 import type { Resources } from "../../artifact/index.ts";
 import type { StreamDesign, StreamNode } from "../../design/index.ts";
+import { multiplierCode } from "../../hwlib/index.ts";
 import { type CostModel, resourceKinds } from "../cost-model.ts";
 import { addPipeline } from "../pipeline-cost.ts";
 import type { EngineLayer } from "./engine-layer.ts";
@@ -16,8 +17,14 @@ export function engineCost(model: CostModel): PointCost {
     if (layer.kind === "depthwise")
       return model.module("n2f_depthwise", { ...scope, C: n, PARALLEL: isParallel ? 1 : 0 });
     const PARALLEL = wantsWindows(layer, simd) ? 1 : 0;
-    return model.module("n2f_mvu", { ...scope, N: n, SIMD: simd, PARALLEL });
+    const CHAIN = chainOf(layer, multiplier, simd);
+    return model.module("n2f_mvu", { ...scope, N: n, SIMD: simd, PARALLEL, CHAIN });
   };
+}
+
+/** CHAIN of an engine: 1 where its products do not share slices. */
+export function chainOf(layer: EngineLayer, multiplier: number, simd: number): number {
+  return multiplier === multiplierCode.pairedDsp ? layer.chain(simd) : 1;
 }
 
 /** Whole windows go into engines whose window is not too wide. */

@@ -1,5 +1,6 @@
 import { fail } from "../../base/index.ts";
 import { bitsFor } from "../../fixed/index.ts";
+import { exactChain } from "../../hwlib/index.ts";
 import {
   type ConstValue,
   type Graph,
@@ -15,6 +16,12 @@ import {
 } from "../../ir/index.ts";
 import { sizeOf } from "../../tensor/index.ts";
 import { isPixel, type WindowGeometry, windowGeometry } from "./window-layer.ts";
+
+/**
+ * Slices of a chain, at most: what comes to the last one waits so long, in one LUT a bit up to here, and all of them
+ * have to lie one above the other in a column of the device.
+ */
+const longestChain = 16;
 
 /** A product with constant weights that an engine of its own makes. */
 export interface EngineLayer {
@@ -35,6 +42,8 @@ export interface EngineLayer {
   readonly window?: WindowGeometry;
   /** Zeros at the end of all codes of a column, which the engine leaves out. */
   readonly twos: readonly number[];
+  /** How many slices of DSP the sums of pairs of products may run through, with this many numbers in a step. */
+  chain(simd: number): number;
   /** `[n][k]`, and `[n]`. */
   codes(): { readonly weights: bigint[][]; readonly bias: bigint[] };
 }
@@ -152,6 +161,12 @@ function finish(graph: Graph, value: OpValue, draft: Draft): EngineLayer {
   }
   const { format } = quantOf(x);
   const bits = bitsFor(BigInt(lo), BigInt(hi));
+  const factors = {
+    X_W: format.width,
+    X_SIGNED: format.signed,
+    W_W: Math.max(2, bits.width + (bits.signed ? 0 : 1)),
+  };
+  const chains = new Map<number, number>();
   return {
     id: value.id,
     origin: value.origin,
@@ -160,9 +175,19 @@ function finish(graph: Graph, value: OpValue, draft: Draft): EngineLayer {
     n,
     xBits: format.width,
     xSigned: format.signed,
-    wBits: Math.max(2, bits.width + (bits.signed ? 0 : 1)),
+    wBits: factors.W_W,
     accBits,
     twos,
+    chain(simd) {
+      const known = chains.get(simd);
+      if (known !== undefined) return known;
+      const rows = Array.from({ length: n }, (_, column) =>
+        Float64Array.from({ length: k }, (__, i) => at(column, i) / 2 ** twos[column]),
+      );
+      const chain = exactChain(rows, simd, factors, longestChain);
+      chains.set(simd, chain);
+      return chain;
+    },
     codes: () => ({
       weights: Array.from({ length: n }, (_, column) =>
         Array.from({ length: k }, (__, i) => BigInt(at(column, i)) >> BigInt(twos[column])),

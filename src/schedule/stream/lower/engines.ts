@@ -1,5 +1,6 @@
-import { depthwiseMemories, mvuMemories } from "../../../hwlib/index.ts";
+import { depthwiseMemories, multiplierCode, mvuMemories } from "../../../hwlib/index.ts";
 import type { OpValue, ValueId } from "../../../ir/index.ts";
+import { chainOf } from "../cost.ts";
 import type { EngineLayer } from "../engine-layer.ts";
 import type { FoldingPoint } from "../folding.ts";
 import type { Stream } from "../network-builder.ts";
@@ -43,14 +44,14 @@ function matrixVector(
     W_W: layer.wBits,
     ACC_W: layer.accBits,
     MULTIPLIER: point.multiplier,
+    CHAIN: chainOf(layer, point.multiplier, point.simd),
     MEMORY: point.memory,
-    WEIGHTS: `${name}_weights.hex`,
+    WEIGHTS: point.multiplier === multiplierCode.pairedDsp ? `${name}_w` : `${name}_weights.hex`,
     BIAS: `${name}_bias.hex`,
   };
   const { weights, bias } = layer.codes();
-  const memories = mvuMemories(params, weights, bias);
-  context.net.memories.set(params.WEIGHTS, memories.weights);
-  context.net.memories.set(params.BIAS, memories.bias);
+  for (const [file, text] of mvuMemories(params, weights, bias))
+    context.net.memories.set(file, text);
   const title = `${k} by ${n}, ${point.simd} by ${point.pe} at a time`;
   const node = context.net.module("n2f_mvu", "mvu", title, params);
   context.net.connect(input, { node, port: 0 });

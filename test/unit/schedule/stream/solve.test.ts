@@ -13,6 +13,7 @@ const layer = (name: string, vectors: number, k: number, n: number): EngineLayer
   kind: "conv",
   ...{ vectors, k, n, xBits: 8, xSigned: true, wBits: 8, accBits: 24 },
   twos: [],
+  chain: () => 1,
   codes: () => ({ weights: [], bias: [] }),
 });
 
