@@ -125,16 +125,22 @@ module n2f_mvu #(
   logic [ROWS*SLICE_W-1:0] x_stage;
 
   if (PARALLEL) begin : gen_whole
-    // A vector stays in a register, which turns by SIMD elements a step.
-    logic busy_q, load;
+    // A vector stays in a register, which turns by SIMD elements a step. load_q: the register is free, or in its last step;
+    // known a cycle ahead, because it chooses for all bits of the register.
+    logic busy_q, load_q;
 
-    assign load    = !busy_q || (last_k && last_n);
-    assign s_ready = en && load;
+    assign s_ready = en && load_q;
     assign step    = en && busy_q;
 
     always_ff @(posedge clk) begin
-      if (s_ready) busy_q <= s_valid;
-      if (rst) busy_q <= 1'b0;
+      if (en) begin
+        if (load_q) busy_q <= s_valid;
+        load_q <= WORDS == 1 || (load_q ? !s_valid : word_q == WORD_BITS'(WORDS - 2));
+      end
+      if (rst) begin
+        busy_q <= 1'b0;
+        load_q <= 1'b1;
+      end
     end
 
     for (genvar r = 0; r < ROWS; r++) begin : row
@@ -149,7 +155,7 @@ module n2f_mvu #(
 
       always_ff @(posedge clk) begin
         if (en) begin
-          x_q     <= load ? (SF * SLICE_W)'(s_data[r*K*X_W+:K*X_W]) : turned;
+          x_q     <= load_q ? (SF * SLICE_W)'(s_data[r*K*X_W+:K*X_W]) : turned;
           slice_q <= x_q[SLICE_W-1:0];
         end
       end
