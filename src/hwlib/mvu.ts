@@ -58,7 +58,10 @@ export const mvu = defineStreamModule({
     },
     outputs: { s_ready: 1, m_valid: 1, m_data: (p) => p.ROWS * p.PE * p.ACC_W },
   },
-  uses: ["n2f_lut", "n2f_rom", "n2f_mvu_weights", "n2f_dot", "n2f_dot_lut", "n2f_dot_pair"],
+  uses: [
+    ...["n2f_lut", "n2f_rom", "n2f_rom_block", "n2f_mvu_weights"],
+    ...["n2f_dot", "n2f_dot_lut", "n2f_dot_pair"],
+  ],
   latencyCycles: (p) => (p.PARALLEL ? 1 : 0) + mvuFolds(p).SF - 1 + mvuStages(p),
   intervalCycles: (p) => mvuFolds(p).SF * mvuFolds(p).NF,
   constraint(p) {

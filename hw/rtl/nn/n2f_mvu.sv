@@ -16,7 +16,7 @@
 // Products  MULTIPLIER 0: n2f_dot_lut. 1: n2f_dot, ROWS*PE*SIMD DSP slices. 2: n2f_dot_pair, where neighbours among the PE
 //           share slices, and sums run through chains of CHAIN slices (see there what is exact): ROWS*ceil(PE/2)*SIMD.
 // Memory    weights: MEMORY 0: LUTs, 1: block RAM; with a register behind either. Bias: LUTs. MULTIPLIER 2: a memory for each
-//           place in a chain, read D cycles later than that of the first place.
+//           place in a chain, read D cycles later than that of the first.
 // Reset     rst is synchronous and active high; it clears valid and the step counters, not data.
 // Files     WEIGHTS: SF*NF hexadecimal words for $readmemh, word f*SF + s with w[f*PE + p][s*SIMD + i] at bit
 //           (p*SIMD + i)*W_W. BIAS: NF words, word f with bias[f*PE + p] at bit p*ACC_W. "" stands for all zeros.
@@ -310,18 +310,36 @@ module n2f_mvu #(
     logic [ROWS*SLICE_W-1:0] x_q;
     logic [WORD_W-1:0] word, w_q;
 
-    n2f_mvu_weights #(
-        .DEPTH (WORDS),
-        .DATA_W(WORD_W),
-        .ADDR_W(WORD_BITS),
-        .MEMORY(MEMORY),
-        .INIT  (WEIGHTS)
-    ) weights (
-        .clk,
-        .en,
-        .addr(word_q),
-        .data(word)
-    );
+    if (MEMORY == 0) begin : gen_lut_words
+      // The address waits, not the word.
+      logic [WORD_BITS-1:0] addr_q;
+
+      always_ff @(posedge clk) begin
+        if (en) addr_q <= word_q;
+      end
+
+      n2f_lut #(
+          .DEPTH (WORDS),
+          .DATA_W(WORD_W),
+          .ADDR_W(WORD_BITS),
+          .INIT  (WEIGHTS)
+      ) weights (
+          .addr(addr_q),
+          .data(word)
+      );
+    end else begin : gen_block_words
+      n2f_rom_block #(
+          .DEPTH (WORDS),
+          .DATA_W(WORD_W),
+          .ADDR_W(WORD_BITS),
+          .INIT  (WEIGHTS)
+      ) weights (
+          .clk,
+          .en,
+          .addr(word_q),
+          .data(word)
+      );
+    end
 
     always_ff @(posedge clk) begin
       if (en) begin

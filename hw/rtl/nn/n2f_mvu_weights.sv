@@ -1,8 +1,8 @@
-// n2f_mvu_weights - the weights of a folded unit, a word a cycle later than its address.
+// n2f_mvu_weights - the weights of one place in the chains of a folded unit, a word a cycle later than its address.
 //
 // Numbers   data = word addr of INIT, of the address a cycle of `en` ago; addr < DEPTH.
 // Stream    none; everything holds while `en` is low.
-// Memory    MEMORY 0: LUTs behind a register of the address; 1: block RAM.
+// Memory    MEMORY 0: LUTs in front of a register; 1: block RAM.
 // Reset     none.
 // Files     INIT: DEPTH hexadecimal words for $readmemh; "" stands for all zeros.
 // Twin      src/hwlib/mvu-weights.ts
@@ -26,11 +26,7 @@ module n2f_mvu_weights #(
 `endif
 
   if (MEMORY == 0) begin : gen_lut
-    logic [ADDR_W-1:0] addr_q;
-
-    always_ff @(posedge clk) begin
-      if (en) addr_q <= addr;
-    end
+    logic [DATA_W-1:0] word;
 
     n2f_lut #(
         .DEPTH (DEPTH),
@@ -38,9 +34,15 @@ module n2f_mvu_weights #(
         .ADDR_W(ADDR_W),
         .INIT  (INIT)
     ) memory (
-        .addr(addr_q),
-        .data
+        .addr,
+        .data(word)
     );
+
+    // The word waits, not the address: what comes next is a DSP slice, and Yosys makes three times of the LUTs where it
+    // has to find a register of its own.
+    always_ff @(posedge clk) begin
+      if (en) data <= word;
+    end
   end else begin : gen_block
     n2f_rom_block #(
         .DEPTH (DEPTH),
