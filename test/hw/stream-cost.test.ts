@@ -37,6 +37,8 @@ const cases: [HardwareModule, ParameterValues<ParameterSpecs>][] = [
   [windowLine, { ...picture, C: 16, COLS: 1, STYLE: 1 }],
   [windowMem, { ...picture, C: 32, P: 8, LINES: 4, CHANNEL_MAJOR: false, STYLE: 1 }],
   [mvu, unit],
+  [mvu, { ...unit, K: 72, N: 36, SIMD: 6, PE: 6, X_W: 7, CHAIN: 6, MEMORY: 0 }],
+  [mvu, { ...unit, K: 72, N: 4, SIMD: 18, X_W: 7, CHAIN: 6, MEMORY: 0, PARALLEL: true }],
   [mvu, { ...unit, MULTIPLIER: 1, CHAIN: 1, PE: 3 }],
   [mvu, { ...unit, MULTIPLIER: 0, CHAIN: 1, PE: 2 }],
 ].map(([module, params]) => [module as HardwareModule, params as ParameterValues<ParameterSpecs>]);
@@ -85,7 +87,7 @@ describe.skipIf(!tools.yosys)("formulas of stream modules", () => {
     ([module, params]) => [`${module.name} ${JSON.stringify(params)}`, module, params] as const,
   );
 
-  it.each(named)("are right about %s", { timeout: 120_000 }, (_, module, params) => {
+  it.each(named)("are right about %s", { timeout: 400_000 }, (_, module, params) => {
     const scope: Record<string, number> = {};
     for (const [key, value] of Object.entries(params)) {
       if (typeof value !== "string") scope[key] = Number(value);

@@ -243,6 +243,9 @@ module n2f_mvu #(
 
       if (WEIGHTS == "") begin : gen_zeros
         assign word = '0;
+
+        logic unused;
+        assign unused = &{1'b0, word_pipe[j*WORD_BITS+:WORD_BITS]};
       end else begin : gen_weights
         n2f_mvu_weights #(
             .DEPTH (WORDS),

@@ -24,6 +24,8 @@ export interface LayerFolding {
   readonly simd?: number;
   /** Cycles that a vector may take. */
   readonly reuse?: number;
+  /** Whether products may share DSP slices; they may where nothing is said. */
+  readonly hasPairs?: boolean;
   /** Beats that each FIFO before the layer's modules holds; absent: the least for full speed. */
   readonly fifoDepth?: number;
 }
@@ -72,7 +74,7 @@ export function foldingPoints(
 ): FoldingPoint[] {
   const points: FoldingPoint[] = [];
   const add = (point: Omit<FoldingPoint, "cost" | "multiplier" | "memory">) => {
-    for (const multiplier of multipliersOf(layer, point.pe)) {
+    for (const multiplier of multipliersOf(layer, point.pe, asked.hasPairs ?? true)) {
       for (const memory of [0, 1]) {
         const full = { ...point, multiplier, memory };
         points.push({ ...full, cost: cost(layer, full) });
@@ -107,8 +109,12 @@ export function foldingPoints(
   return pareto(points);
 }
 
-function multipliersOf({ kind, xBits, xSigned, wBits }: EngineLayer, pe: number): number[] {
-  const paired = pairedChain({ X_W: xBits, X_SIGNED: xSigned, W_W: wBits }) >= 1;
+function multipliersOf(
+  { kind, xBits, xSigned, wBits }: EngineLayer,
+  pe: number,
+  hasPairs: boolean,
+): number[] {
+  const paired = hasPairs && pairedChain({ X_W: xBits, X_SIGNED: xSigned, W_W: wBits }) >= 1;
   const styles: number[] = [multiplierCode.lut, multiplierCode.dsp];
   if (kind !== "depthwise" && paired && pe >= 2) styles.push(multiplierCode.pairedDsp);
   return styles;

@@ -62,8 +62,10 @@ export function scheduleStream(
   const layers = [...new Set(units.values())].flatMap((unit) =>
     unit.kind === "engine" ? [unit.layer] : [],
   );
-  const asked = (layer: EngineLayer) =>
-    options.layers?.get(layer.origin.node) ?? options.layers?.get(layer.id) ?? {};
+  const asked = (layer: EngineLayer) => ({
+    ...(options.layers?.get(layer.origin.node) ?? options.layers?.get(layer.id)),
+    hasPairs: target.hasPairs,
+  });
   const leastInterval = Math.max(slowestWindow(units, graph), packetCycles(graph));
   const wanted = targetFps === undefined ? undefined : Math.floor((clockMhz * 1e6) / targetFps);
   if (wanted !== undefined && leastInterval > wanted)

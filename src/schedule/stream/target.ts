@@ -13,12 +13,15 @@ export interface Target {
   readonly name: string;
   readonly title: string;
   readonly clockMhz?: number;
+  /** Whether a DSP slice can make two products of few bits. */
+  readonly hasPairs: boolean;
   readonly budget: Budget;
 }
 
 interface TargetFile {
   readonly title: string;
   readonly clockMhz?: number;
+  readonly dspSlice?: "DSP48E1" | "DSP48E2";
   readonly resources: Record<BudgetKind, number>;
   readonly ceilings?: Partial<Record<BudgetKind, number>>;
 }
@@ -83,7 +86,7 @@ export function loadTarget(name: string): Target {
       })),
     );
   }
-  const { title, clockMhz, resources, ceilings } = content as TargetFile;
+  const { title, clockMhz, dspSlice, resources, ceilings } = content as TargetFile;
   const budget = Object.fromEntries(
     budgetKinds.map((kind) => [
       kind,
@@ -94,6 +97,7 @@ export function loadTarget(name: string): Target {
     name: isFile ? title : name,
     title,
     ...(clockMhz !== undefined && { clockMhz }),
+    hasPairs: dspSlice !== "DSP48E1",
     budget,
   };
 }

@@ -44,6 +44,12 @@ describe("foldings", () => {
       true,
     );
   });
+
+  it("share no DSP slices on devices whose slices are too narrow", () => {
+    const points = foldingPoints(layer("c", 64, 36, 8), 1e6, { hasPairs: false }, cost);
+    expect(points.length).toBeGreaterThan(0);
+    for (const { multiplier } of points) expect(multiplier).not.toBe(2);
+  });
 });
 
 describe("the solver", () => {
@@ -147,6 +153,8 @@ describe("targets", () => {
     ]);
     for (const name of targetNames()) expect(loadTarget(name).budget.dsp).toBeGreaterThan(100);
     expect(loadTarget("kv260").budget).toMatchObject({ dsp: 1248, lut: 81984 });
+    expect(loadTarget("kv260").hasPairs).toBe(true);
+    expect(loadTarget("pynq-z2").hasPairs).toBe(false);
   });
 
   it("that do not exist are an error that lists those that do", () => {
