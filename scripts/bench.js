@@ -184,7 +184,9 @@ function rtlScript(folder, count) {
     const bundle = readBundle(${JSON.stringify(folder)});
     const kernel = await openDevice("rtl").load(bundle);
     if (${count} > 0) await kernel.run(new Uint8Array(packetBytes(bundle.manifest.inputs) * ${count}).map((_, i) => (i * 2654435761) >>> 24), ${count});
-    await kernel.close();`;
+    await kernel.close();
+    // Its time counts once it has ended and been seen to.
+    await new Promise((resolve) => setTimeout(resolve, 500));`;
 }
 
 function verilator(name, folder) {
@@ -208,6 +210,50 @@ function verilator(name, folder) {
     `${Math.round(rate / 1000)} k inf/CPU s`,
     `da4ml ${peers.da4ml.verilatorRate / 1000} k/s`,
     `${(rate / peers.da4ml.verilatorRate).toFixed(2)} times`,
+  );
+}
+
+/** Compiles a network as streams; CPU seconds of the whole and of the schedule alone, and the prediction. */
+function compileStream(model, name, target) {
+  const folder = join(work, `${name}.n2f`);
+  const code = `import { compile } from ${dist("compile.js")};
+    import { loadConfig } from ${dist("config/index.js")};
+    const seconds = () => { const { user, system } = process.cpuUsage(); return (user + system) / 1e6; };
+    const starts = new Map();
+    const onProgress = (step) => { if (!starts.has(step)) starts.set(step, seconds()); };
+    const config = loadConfig(undefined, { architecture: "stream", target: ${JSON.stringify(target)} });
+    const { intervalCycles, latencyCycles, resources } = compile(${JSON.stringify(model)}, ${JSON.stringify(folder)}, { config, calibration: [], onProgress });
+    const schedule = starts.get("writing Verilog") - starts.get("scheduling");
+    console.log(JSON.stringify({ intervalCycles, latencyCycles, resources, schedule, total: seconds() }));`;
+  return { folder, ...inNode(code) };
+}
+
+/** ResNet-8 as streams: schedule, build of the Verilator model, inferences that it simulates. */
+function streams(folder) {
+  const model = join(folder, "resnet8-cifar10-w8a8-qonnx", "model.onnx");
+  const resnet8 = compileStream(model, "resnet8", "kv260");
+  const { intervalCycles, resources, schedule, total } = resnet8;
+  row(
+    "ResNet-8 as streams, KV260: schedule",
+    `${schedule.toFixed(1)} CPU s`,
+    `${total.toFixed(1)} s of compile`,
+    `interval ${intervalCycles}, ${resources.dsp} DSP, ${resources.lut} LUT`,
+  );
+  const cache = join(work, "cache-stream");
+  const run = (count) =>
+    cpuOf(`${process.execPath} --input-type=module -e '${rtlScript(resnet8.folder, count)}'`, {
+      N2F_CACHE: cache,
+    }).seconds;
+  const build = run(0);
+  const few = run(2);
+  const count = 18;
+  const perInference = (run(count) - few) / (count - 2);
+  row("ResNet-8 as streams: Verilator model, build", `${build.toFixed(1)} CPU s`, "", "");
+  row(
+    "ResNet-8 as streams: Verilator model, run",
+    `${(1 / perInference).toPrecision(3)} inf/CPU s`,
+    "",
+    `${(intervalCycles / perInference / 1000).toPrecision(3)} k cycles/CPU s`,
   );
 }
 
@@ -302,6 +348,8 @@ try {
     );
     const light = join(workloads, "..", "corpus", "onnx_conformance", "light");
     if (existsSync(light)) largeNetworks(light);
+    const models = join(workloads, "..", "corpus", "models");
+    if (existsSync(models)) streams(models);
     const sizes = [16, 32, 64].map((n) => {
       const { seconds } = compileModel(
         join(workloads, `w2_${n}_6.onnx`),
