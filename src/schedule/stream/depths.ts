@@ -20,8 +20,8 @@ export interface Deadlock {
   readonly cycle: number;
 }
 
-/** Steps of actors that sizing may spend on finding out where fewer beats do: a second or two. */
-const shrinkBudget = 40_000_000;
+/** Steps of actors that sizing may spend on finding out where fewer beats do: about a second. */
+const shrinkBudget = 30_000_000;
 const leastDepth = 2;
 
 /**

@@ -23,6 +23,8 @@ export type Layer<T> = (folding: Folding) => { readonly network: T; readonly tot
 
 /** Steps of which each is twice the one before; from a thirty-second to eight times the first interval. */
 const growingSteps = 8;
+/** Times that the engines of an interval are chosen anew because the rest took more than was left for it. */
+const turns = 4;
 /** The interval is found among 256 that lie between two steps. */
 const halvings = 8;
 
@@ -62,7 +64,7 @@ export function fitNetwork<T>(problem: FoldingProblem, lay: Layer<T>): Fitted<T>
   return found;
 }
 
-/** The cheapest network for an interval: first with the whole budget for the engines, then with what the rest leaves. */
+/** The cheapest network for an interval: first with the whole budget for the engines, then with what the rest left the last time. */
 function fitWithin<T>(
   problem: FoldingProblem,
   interval: number,
@@ -80,7 +82,7 @@ function fitWithin<T>(
     }
     const laid = lay(folding);
     if (fits(laid.total, budget)) return { folding, ...laid };
-    if (turn === 1) return { interval, nearest: laid.total };
+    if (turn === turns - 1) return { interval, nearest: laid.total };
     engines = without(budget, laid.total, folding.total);
   }
 }
