@@ -1,4 +1,5 @@
 import { serveJobs } from "../support/pool.ts";
 import { tryModel } from "./try-model.ts";
 
-serveJobs(tryModel);
+// ONNX Runtime is imported when it is first asked.
+await serveJobs(tryModel);

@@ -75,11 +75,16 @@ function runOne<A>(child: ChildProcess, job: unknown, limitMs: number): Promise<
   });
 }
 
-/** The worker's side: answers each job, and ends with the process that started it. */
-export function serveJobs<J, A>(run: (job: J) => A | Promise<A>): void {
+/**
+ * The worker's side: answers each job, and ends with the process that started it.
+ *
+ * @returns what never comes: who waits for it can still import modules while jobs run
+ */
+export function serveJobs<J, A>(run: (job: J) => A | Promise<A>): Promise<never> {
   process.on("disconnect", () => process.exit());
   process.on("message", async (job) => {
     process.send?.((await run(job as J)) as object);
   });
   process.send?.("ready");
+  return new Promise(() => {});
 }

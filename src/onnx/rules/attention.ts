@@ -72,6 +72,15 @@ function hide(f: Formula, scores: Operand, seen: Operand | undefined): Operand {
   return f.choose(seen, scores, least);
 }
 
+/** Whether a constant mask leaves some query without any key: its result is zero. */
+function hasBlindRow(seen: Operand): boolean {
+  if (seen.kind !== "const") return false;
+  const { data, shape } = seen.data;
+  const keys = shape.at(-1) ?? 1;
+  const rows = Array.from({ length: data.length / keys }, (_, i) => i * keys);
+  return rows.some((at) => data.subarray(at, at + keys).every((value) => value === 0));
+}
+
 /** A mask for fewer keys than there are hides the rest. */
 function padMask(f: Formula, given: Operand | undefined, keys: number): Mask {
   const length = given?.shape.at(-1) ?? 1;
@@ -91,7 +100,7 @@ const attention = defineRule({
   op: "Attention",
   import: (node, context) => {
     const f = new Formula(context);
-    const isCausal = node.int("is_causal", 0) !== 0;
+    const isCausal = node.flag("is_causal", false);
     const softcap = node.float("softcap", 0);
     const q = byHeads(f, node.input(0), () => node.int("q_num_heads"));
     const newK = byHeads(f, node.input(1), () => node.int("kv_num_heads"));
@@ -115,7 +124,8 @@ const attention = defineRule({
       softcap > 0 ? f.mul(f.apply("tanh", f.mul(products, 1 / softcap)), softcap) : products;
     const biased = mask.bias === undefined ? capped : f.add(capped, mask.bias);
     const visible = hide(f, biased, seen);
-    const weights = f.apply("softmax", visible, { axis: 3 });
+    const shares = f.apply("softmax", visible, { axis: 3 });
+    const weights = seen !== undefined && hasBlindRow(seen) ? f.mask(shares, seen) : shares;
     const y = f.matmul(weights, v);
     const isFlat = node.input(0).shape.length === 3;
     const [n, , , width] = y.shape;

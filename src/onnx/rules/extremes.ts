@@ -10,8 +10,8 @@ function position(op: "ArgMax" | "ArgMin", ours: string): Rule {
     import: (node, context) => {
       const attrs = {
         axis: node.int("axis", 0),
-        keepdims: node.int("keepdims", 1) !== 0,
-        last: node.int("select_last_index", 0) !== 0,
+        keepdims: node.flag("keepdims", true),
+        last: node.flag("select_last_index", false),
       };
       return context.apply(ours, [node.input(0)], attrs);
     },
@@ -35,7 +35,7 @@ function counting(formula: Formula, length: number, axis: number, rank: number):
 const topK = defineRule({
   op: "TopK",
   import: (node, context) => {
-    const isLargest = node.int("largest", 1) !== 0;
+    const isLargest = node.flag("largest", true);
     const k = context.opset < 10 ? node.int("k") : node.integers(1, "k")[0];
     const x = node.input(0);
     const axis = axisOf(x, node.int("axis", -1));

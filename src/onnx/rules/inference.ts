@@ -8,7 +8,7 @@ const trainingHint =
 
 /** Before opset 7 `is_test` tells inference from training. */
 function refuseOldTraining(node: NodeView, context: RuleContext): void {
-  if (context.opset >= 7 || node.int("is_test", 0) !== 0) return;
+  if (context.opset >= 7 || node.flag("is_test", false)) return;
   unsupported(`${node.opType} is in training mode (is_test = 0)`, trainingHint);
 }
 
@@ -16,10 +16,10 @@ const batchNormalization = defineRule({
   op: "BatchNormalization",
   import: (node, context) => {
     refuseOldTraining(node, context);
-    if (node.int("training_mode", 0) !== 0) {
+    if (node.flag("training_mode", false)) {
       unsupported("BatchNormalization is in training mode (training_mode = 1)", trainingHint);
     }
-    if (node.int("spatial", 1) === 0) {
+    if (!node.flag("spatial", true)) {
       unsupported(
         "each position has statistics of its own (spatial = 0)",
         "Replace the layer by a Mul and an Add with constants.",

@@ -50,12 +50,12 @@ const mod = foldingElements(
   2,
   ([a, b], node) => {
     const rest = a % b;
-    return node.int("fmod", 0) === 0 && rest !== 0 && rest < 0 !== b < 0 ? rest + b : rest;
+    return !node.flag("fmod", false) && rest !== 0 && rest < 0 !== b < 0 ? rest + b : rest;
   },
   ofFirst,
   (f, [a, b], node, context) => {
     const rest = f.sub(a, f.mul(quotient(context, a, b), b));
-    if (node.int("fmod", 0) !== 0) return rest;
+    if (node.flag("fmod", false)) return rest;
     const isPositive = b.kind === "const" && b.data.data.every((value) => value > 0);
     const differs = isPositive ? f.greater(0, rest) : f.greater(0, f.mul(rest, b));
     return f.add(rest, f.mask(b, differs));

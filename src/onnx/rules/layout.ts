@@ -23,7 +23,7 @@ function resolveShape(x: Shape, wanted: readonly number[], allowsZero: boolean):
 const reshape = defineRule({
   op: "Reshape",
   import: (node, context) => {
-    const allowsZero = node.int("allowzero", 0) !== 0;
+    const allowsZero = node.flag("allowzero", false);
     const wanted = node.integers(1, "the shape");
     const x = node.input(0);
     return context.apply("reshape", [x], { shape: resolveShape(x.shape, wanted, allowsZero) });

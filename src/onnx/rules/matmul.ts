@@ -21,8 +21,8 @@ const gemm = defineRule({
     const attrs = {
       alpha: node.float("alpha", 1),
       beta: node.float("beta", 1),
-      transA: node.int("transA", 0) !== 0,
-      transB: node.int("transB", 0) !== 0,
+      transA: node.flag("transA", false),
+      transB: node.flag("transB", false),
     };
     const [a, b, c] = [node.input(0), node.input(1), node.optional(2)];
     const result = context.apply("gemm", c === undefined ? [a, b] : [a, b, c], attrs);

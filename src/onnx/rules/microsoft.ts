@@ -166,7 +166,7 @@ const gemm = defineRule({
   domain,
   import: (node, context) => {
     const alpha = node.float("alpha", 1);
-    const [transA, transB] = [node.int("transA", 0) !== 0, node.int("transB", 0) !== 0];
+    const [transA, transB] = [node.flag("transA", false), node.flag("transB", false)];
     const [a, b] = [node.input(0), node.input(3)];
     const scalings = [
       readScaling(node, [1, 2], a.shape, transA ? 1 : 0),

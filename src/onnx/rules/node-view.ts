@@ -87,6 +87,15 @@ export class NodeView {
     return this.#attribute(name, "int")?.value ?? otherwise ?? this.#absent(name);
   }
 
+  /** A truth value, which the standard has as an integer: 0 or 1. */
+  flag(name: string, otherwise: boolean): boolean {
+    const value = this.int(name, Number(otherwise));
+    if (value !== 0 && value !== 1) {
+      fail("N2F_OP_ATTRIBUTE", `attribute ${name} is ${value}, and can only be 0 or 1`);
+    }
+    return value === 1;
+  }
+
   float(name: string, otherwise?: number): number {
     return this.#attribute(name, "float")?.value ?? otherwise ?? this.#absent(name);
   }

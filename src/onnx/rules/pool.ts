@@ -15,7 +15,7 @@ function readPool(node: NodeView, spatial: Shape): { windows: Windows; extra: re
   const windows = readWindows(node, spatial, node.ints("kernel_shape"));
   const { kernel, strides, dilations, pads } = windows;
   const rank = spatial.length;
-  if (node.int("ceil_mode", 0) === 0) return { windows, extra: spatial.map(() => 0) };
+  if (!node.flag("ceil_mode", false)) return { windows, extra: spatial.map(() => 0) };
   const extra = spatial.map((extent, axis) => {
     const [begin, end] = [pads[axis], pads[axis + rank]];
     const reach = dilations[axis] * (kernel[axis] - 1) + 1;
@@ -31,7 +31,7 @@ function readPool(node: NodeView, spatial: Shape): { windows: Windows; extra: re
 const maxPool = defineRule({
   op: "MaxPool",
   import: (node, context) => {
-    const isColumnMajor = node.int("storage_order", 0) !== 0;
+    const isColumnMajor = node.flag("storage_order", false);
     const x = node.input(0);
     const { windows } = readPool(node, spatialOf(node, x));
     const greatest = context.apply("max_pool", [channelsLast(context, x)], windows);
@@ -81,7 +81,7 @@ function averageFactors(
 
 /** The mean of windows of a value. @param read the value, once the attributes are read */
 export function averagePoolOf(node: NodeView, context: RuleContext, read: () => Operand): Operand {
-  const countsPadding = node.int("count_include_pad", 0) !== 0;
+  const countsPadding = node.flag("count_include_pad", false);
   const x = read();
   const spatial = spatialOf(node, x);
   const { windows, extra } = readPool(node, spatial);

@@ -121,8 +121,8 @@ function quantizeConstant(
 }
 
 function importQuant(node: NodeView, context: RuleContext): Operand {
-  const signed = node.int("signed", 1) !== 0;
-  const narrow = node.int("narrow", 0) !== 0;
+  const signed = node.flag("signed", true);
+  const narrow = node.flag("narrow", false);
   const rounding = readRounding(node, "ROUND");
   const x = node.input(0);
   const scale = node.constant(1, "the scale");
@@ -214,8 +214,8 @@ function importTrunc(node: NodeView, context: RuleContext): Operand {
   const halvings =
     scaleOut === undefined ? before.data[0] - after.data[0] : Math.round(Math.log2(scaleOut / s));
   const step = 2 ** halvings;
-  const signed = node.int("signed", 1) !== 0;
-  const narrow = node.int("narrow", 0) !== 0;
+  const signed = node.flag("signed", true);
+  const narrow = node.flag("narrow", false);
   const word = { lo: -(2 ** 31), hi: 2 ** 31 - 1 };
   const ends = scaleOut === undefined ? word : integerEnds(after.data[0], signed, narrow, rounding);
   const attrs = { axis: 0, mul: [1], zero_point: [0], arithmetic: "exact" };

@@ -369,7 +369,7 @@ const importQLinearConv: Rule["import"] = (node, context) => {
 
 /** @throws N2F_OP_UNSUPPORTED for ONNX Runtime's own layout */
 export function refuseChannelsLast(node: NodeView): void {
-  if (node.int("channels_last", 0) === 0) return;
+  if (!node.flag("channels_last", false)) return;
   unsupported(
     "its channels come last (channels_last = 1), as ONNX Runtime's optimizer has it",
     "Use the model from before ONNX Runtime optimized it.",

@@ -71,10 +71,10 @@ const gru: Cell = {
   op: "GRU",
   gates: 3,
   activations: ["Sigmoid", "Tanh"],
-  joinsBias: (node) => node.int("linear_before_reset", 0) === 0,
+  joinsBias: (node) => !node.flag("linear_before_reset", false),
   step: (f, node, { r, rb, activations: [gate, act] }, hidden) => {
     const clip = clipping(f, node);
-    const isLinearFirst = node.int("linear_before_reset", 0) !== 0;
+    const isLinearFirst = node.flag("linear_before_reset", false);
     const [columns, rest] = [f.slice(r, 1, 0, 2 * hidden), f.slice(r, 1, 2 * hidden, hidden)];
     return (x, { h }) => {
       const [xz, xr, xh] = parts(f, x, 3);
@@ -102,7 +102,7 @@ const lstm: Cell = {
   joinsBias: () => true,
   step: (f, node, { r, activations: [gate, act, out], index }, hidden) => {
     const clip = clipping(f, node);
-    const isCoupled = node.int("input_forget", 0) !== 0;
+    const isCoupled = node.flag("input_forget", false);
     const all = node.optional(7);
     const peepholes =
       all === undefined
@@ -197,7 +197,7 @@ function recurrent(cell: Cell): Rule {
     op: cell.op,
     import: (node, context) => {
       const f = new Formula(context);
-      const isBatchFirst = node.int("layout", 0) !== 0;
+      const isBatchFirst = node.flag("layout", false);
       const way = node.string("direction", "forward");
       const lengths = node.optionalIntegers(4, "the list of lengths");
       for (const operand of [node.input(0), node.input(1), node.input(2)]) {

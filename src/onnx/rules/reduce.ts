@@ -22,8 +22,8 @@ function reduction(
   return defineRule({
     op,
     import: (node, context) => {
-      const keepdims = node.int("keepdims", 1) !== 0;
-      const isNoop = node.int("noop_with_empty_axes", 0) !== 0;
+      const keepdims = node.flag("keepdims", true);
+      const isNoop = node.flag("noop_with_empty_axes", false);
       const listed = readAxes(node, context.opset >= axesInputSince) ?? [];
       const x = node.input(0);
       const formula = new Formula(context);

@@ -44,8 +44,8 @@ function readMode(node: NodeView, context: RuleContext): Interpolation | undefin
   return {
     mode: mode === "cubic" ? "cubic" : "linear",
     cubicA: context.opset < 11 ? -0.5 : node.float("cubic_coeff_a", -0.75),
-    excludeOutside: node.int("exclude_outside", 0) !== 0,
-    antialias: node.int("antialias", 0) !== 0,
+    excludeOutside: node.flag("exclude_outside", false),
+    antialias: node.flag("antialias", false),
   };
 }
 

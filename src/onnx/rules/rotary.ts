@@ -31,7 +31,7 @@ function rowsOf(f: Formula, cache: Operand, positions: Operand | undefined): Ope
 const rotaryEmbedding = defineRule({
   op: "RotaryEmbedding",
   import: (node, context) => {
-    const isInterleaved = node.int("interleaved", 0) !== 0;
+    const isInterleaved = node.flag("interleaved", false);
     const f = new Formula(context);
     const x = node.input(0);
     const rank = x.shape.length;

@@ -112,7 +112,7 @@ const trilu = defineRule({
   op: "Trilu",
   import: (node, context) => {
     const k = node.optionalIntegers(1, "the diagonal")?.[0] ?? 0;
-    const isUpper = node.int("upper", 1) !== 0;
+    const isUpper = node.flag("upper", true);
     const x = node.input(0);
     if (x.shape.length < 2) fail("N2F_OP_ATTRIBUTE", `${shapeText(x.shape)} has no diagonal`);
     const size = sizeOf(x.shape);
@@ -146,8 +146,8 @@ const compress = defineRule({
 const cumSum = defineRule({
   op: "CumSum",
   import: (node, context) => {
-    const isReverse = node.int("reverse", 0) !== 0;
-    const isExclusive = node.int("exclusive", 0) !== 0;
+    const isReverse = node.flag("reverse", false);
+    const isExclusive = node.flag("exclusive", false);
     const [listed] = node.integers(1, "the axis");
     const x = node.input(0);
     const axis = axisOf(x, listed);

@@ -220,3 +220,17 @@ describe("logic of what are no truth values", () => {
     ]);
   });
 });
+
+it("refuses truth values in attributes that are neither 0 nor 1", () => {
+  const model = modelOf({
+    nodes: [node("ReduceMax", ["x"], ["y"], { axes: [1], keepdims: 3 })],
+    outputs: ["y"],
+  });
+  expect(problemsOf(model)).toMatchObject([
+    {
+      code: "N2F_OP_ATTRIBUTE",
+      message: "attribute keepdims is 3, and can only be 0 or 1",
+      at: "y (ReduceMax)",
+    },
+  ]);
+});
