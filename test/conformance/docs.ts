@@ -64,7 +64,7 @@ function bigSection(results: readonly CaseResult[]): string {
   });
   return `The project's own copies of large networks, with generated weights. CPU time to the quantized graph is that of reading,
 import, passes, one inference for calibration, and quantization to 24 bits; the rest is the emulator's module and one
-inference in it. Written by \`npm run conformance -- --light --docs\`.
+inference in it. Written by \`npm run conformance -- --light\`.
 
 | network | float | fixed | CPU time to the quantized graph | with the emulator | peak memory |
 | --- | --- | --- | --- | --- | --- |

@@ -64,11 +64,10 @@ async function run(): Promise<void> {
       (flags.light || glob !== undefined || !isLight(entry)) &&
       (!flags.failing || wanted.some((mode) => known.reasonOf(mode, entry.folder) !== undefined)),
   );
-  // Of all that counts, the big graphs aside, the results are kept.
+  // Of all that counts the results are kept; of the big graphs where they were run.
   const isWhole =
     wanted.length === modes.length &&
     [flags.op, glob].every((filter) => filter === undefined) &&
-    !flags.light &&
     !flags.failing;
   const processes = Number(flags.processes ?? Math.min(4, availableParallelism()));
   const results = await runCases(entries, processes, wanted);

@@ -10,19 +10,7 @@ const byte = (value: number): OnnxTensor => tensor([], [value], "uint8");
 const sample = (nodes: readonly OnnxNode[], rest: Omit<ModelText, "nodes" | "outputs"> = {}) =>
   modelOf({ nodes, outputs: ["y"], ...rest });
 
-const unary = [
-  "Acos",
-  "Acosh",
-  "Asin",
-  "Asinh",
-  "Atan",
-  "Atanh",
-  "Cosh",
-  "Not",
-  "Shrink",
-  "Sinh",
-  "Tan",
-];
+const unary = ["Acos", "Acosh", "Asin", "Asinh", "Atan", "Atanh", "Cosh", "Shrink", "Sinh", "Tan"];
 
 const integers = node("Cast", ["x"], ["i"], { to: 6 });
 const shift = (direction: string, distances: readonly number[]) =>
@@ -48,6 +36,7 @@ const quant = "qonnx.custom_op.general";
 
 export const sampleModels: readonly OnnxModel[] = [
   ...unary.map((op) => sample([node(op, ["x"], ["y"])])),
+  sample([node("Cast", ["x"], ["c"], { to: 9 }), node("Not", ["c"], ["y"])]),
   shift("LEFT", [1]),
   shift("RIGHT", [1]),
   shift("RIGHT", [0, 1, 2, 3]),

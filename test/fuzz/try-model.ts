@@ -9,7 +9,13 @@ import { type Graph, inputsOf, workOf } from "../../src/ir/index.ts";
 import { decodeModel, importModel, type OnnxModel, surveyModel } from "../../src/onnx/index.ts";
 import { ops } from "../../src/ops/index.ts";
 import { runPasses } from "../../src/passes/index.ts";
-import { makeTensor, type NamedTensor, type Tensor, writeArrays } from "../../src/tensor/index.ts";
+import {
+  makeTensor,
+  type NamedTensor,
+  sizeOf,
+  type Tensor,
+  writeArrays,
+} from "../../src/tensor/index.ts";
 import { openOnnxRuntime } from "../../src/tools/index.ts";
 import { casesFolder } from "../conformance/case.ts";
 import {
@@ -82,10 +88,14 @@ export async function tryModel(job: FuzzJob): Promise<FuzzAnswer> {
     const path = join(folder, "model.onnx");
     writeFileSync(path, bytes);
     const config = loadConfig(undefined, { architecture: job.seed % 2 ? "parallel" : "stream" });
-    const calibration = job.seed % 8 === 0 ? [] : writeData(folder, imported, job.seed);
+    const numbers = inputsOf(imported).reduce((sum, { shape }) => sum + sizeOf(shape), 0);
+    const isSmall = numbers <= mostWork;
+    const hasData = isSmall && job.seed % 8 !== 0;
+    const calibration = hasData ? writeData(folder, imported, job.seed) : [];
     const plan = planModel(path, { config, calibration });
     emitVerilog(plan.design, { source: "model.onnx", generator: "fuzz" });
     stop();
+    if (!isSmall) return answer("compile", "compiled");
     const different =
       emulatorDifference(plan) ??
       (await meaningDifference(path, imported, graph, {

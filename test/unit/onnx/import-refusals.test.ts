@@ -234,3 +234,14 @@ it("refuses truth values in attributes that are neither 0 nor 1", () => {
     },
   ]);
 });
+
+it.each(["MatMul", "Gemm"])("refuses %s of two types", (opType) => {
+  const model = modelOf({
+    nodes: [node("Cast", ["x"], ["i"], { to: 6 }), node(opType, ["i", "w"], ["y"])],
+    constants: { w: tensor([4, 1], [1, 2, 3, 4]) },
+    outputs: ["y"],
+  });
+  expect(problemsOf(model)).toMatchObject([
+    { code: "N2F_ONNX_DTYPE", message: "type int meets type float", at: `y (${opType})` },
+  ]);
+});
