@@ -22,6 +22,9 @@ export interface Stream {
 /** The outside, as the end of the edges of the packets. */
 export const outside = -1;
 
+/** Outputs of one fork, at most. */
+const widestFork = 15;
+
 /** Collects nodes and edges. Depths of FIFOs come later; every edge starts with the least. */
 export class NetworkBuilder {
   readonly nodes: StreamNode[] = [];
@@ -86,7 +89,15 @@ export class NetworkBuilder {
     if (count === 1) return [stream];
     const { lanes } = stream.layout;
     const copy = { ...stream, fromBit: 0 };
-    return this.forkParts(stream, lanes * stream.widthBits, new Array<Stream>(count).fill(copy));
+    const ways = Math.min(count, widestFork);
+    const branches = this.forkParts(
+      stream,
+      lanes * stream.widthBits,
+      new Array<Stream>(ways).fill(copy),
+    );
+    // The last way of a full fork is split further.
+    const last = branches.pop() as Stream;
+    return [...branches, ...this.fork(last, count - ways + 1)];
   }
 
   /** Streams that lie side by side in one beat, each on a way of its own. */
