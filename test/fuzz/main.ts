@@ -44,7 +44,7 @@ async function run(count: number, seeds: readonly number[], processes: number): 
 imported and, where they are small, compiled, every other one as a stream. A finding is a crash, a stack trace, more
 than 10 s of CPU time, or an answer that differs: after the passes, from ONNX Runtime, or the emulator's from the
 integer graph. ONNX Runtime gives zeros where a computed mask hides all keys of a query, keeps minus the greatest float
-as a masked score, and squeezes all axes where the list of axes is empty: no rule of the standard, and not done here.
+as a masked score, squeezes all axes where the list of axes is empty, and aligns corners of whole extents: not done here.
 Written by \`npm run fuzz -- --count ${count}${words} --docs\`.
 
 | seeds | compiled, with equal answers | refused or not compiled | CPU time | slowest | other answers than ONNX Runtime | other findings |
