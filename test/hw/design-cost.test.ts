@@ -1,0 +1,57 @@
+/** What `compile` says of a whole design, against Yosys for UltraScale+. */
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, expect, it } from "vitest";
+import { readBundle } from "../../src/artifact/index.ts";
+import { type ConfigFlags, compile, loadConfig } from "../../src/index.ts";
+import { tools, yosys } from "../support/hw.ts";
+import { sharedPath } from "../support/shared.ts";
+import { countCells, synthesisCommands } from "../support/synthesis.ts";
+import { temporaryFolder } from "../support/temporary.ts";
+
+interface Design {
+  /** Below `shared`. */
+  readonly model: string;
+  readonly flags?: ConfigFlags;
+  /** LUTs times cycles from inference to inference, at most. */
+  readonly product?: number;
+}
+
+const designs: Readonly<Record<string, Design>> = {
+  // A tenth of what NNgen 1.3.4 takes for the same file.
+  "w3, as it was quantized": {
+    model: "workloads/w3_qonnx.onnx",
+    product: (17_160 * 19_849) / 10,
+  },
+};
+
+const isReady = sharedPath("workloads") !== undefined && tools.yosys;
+if (!isReady) console.warn("../shared or yosys is not there: sizes of designs are SKIPPED");
+
+describe.skipIf(!isReady)("the estimate of a whole design", () => {
+  for (const [name, { model, flags = {}, product }] of Object.entries(designs)) {
+    it(`is right about ${name}`, () => {
+      const place = join(temporaryFolder(), "design.n2f");
+      const { resources, intervalCycles } = compile(sharedPath(model) as string, place, {
+        config: loadConfig(undefined, { architecture: "stream", ...flags }),
+        calibration: [],
+      });
+      const { sources, top } = readBundle(place).manifest.kernel;
+      const rtl = join(place, "rtl");
+      yosys(rtl, synthesisCommands(sources, top, "cells.txt"));
+      const found = countCells(readFileSync(join(rtl, "cells.txt"), "utf8"));
+      console.log(`${name}: estimated ${text(resources)}; found ${text(found)}`);
+      expect(resources.dsp).toBe(found.dsp);
+      expect(resources.bram36).toBe(found.bram36);
+      for (const kind of ["lut", "ff"] as const)
+        expect(Math.abs(resources[kind] / found[kind] - 1), kind).toBeLessThan(0.15);
+      if (product !== undefined) expect(found.lut * intervalCycles).toBeLessThan(product);
+    }, 600_000);
+  }
+});
+
+function text(resources: object): string {
+  return Object.entries(resources)
+    .map(([kind, count]) => `${kind} ${count}`)
+    .join(", ");
+}
