@@ -64,6 +64,7 @@ const networks: Readonly<Record<string, Streamed>> = {
   "self-attention on MNIST": {
     model: "corpus/models/self-attention-mnist/model.onnx",
     flags: bits,
+    vectors: 96,
   },
   "speech without noise, a step of an LSTM": {
     model: "corpus/models/dtln-stage1-lstm/model.onnx",
