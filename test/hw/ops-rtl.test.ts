@@ -156,5 +156,5 @@ describe.each(builds)("$name", ({ graph: makeGraph, options, withIcarus }) => {
       `read_verilog -sv ${sources.join(" ")}`,
       `hierarchy -check -top ${design.top}; proc; check -assert`,
     ]);
-  });
+  }, 1_800_000);
 });
