@@ -14,7 +14,8 @@ export interface PipelineView {
   readonly inputMsb: string;
   readonly outputMsb: string;
   readonly sections: readonly { readonly origin: string; readonly lines: readonly string[] }[];
-  readonly registers: readonly string[];
+  /** The assignments of each clocked process. */
+  readonly processes: readonly (readonly string[])[];
   readonly results: readonly string[];
 }
 
@@ -46,6 +47,9 @@ export function pipelineView(
 /** Codes of the module's parameter OVERFLOW; a wrap that the interval excludes needs no logic. */
 const overflowCodes: Record<Overflow, number> = { SAT: 0, SAT_SYM: 1, WRAP: 3 };
 
+/** Synthesis takes the square of a process: Yosys does not come to an end with some ten thousand registers in one. */
+const registersPerProcess = 64;
+
 class PipelineWriter {
   readonly uses = new Set<string>();
   readonly #segment: PipelineSegment;
@@ -60,7 +64,7 @@ class PipelineWriter {
     this.#cells = segment.netlist.cells;
   }
 
-  write(): Pick<PipelineView, "sections" | "registers" | "results"> {
+  write(): Pick<PipelineView, "sections" | "processes" | "results"> {
     this.#cells.forEach((cell, index) => {
       if (cell.net.kind === "const") return;
       const wire = index as Wire;
@@ -68,7 +72,14 @@ class PipelineWriter {
       this.#make(wire, cell);
       this.#delay(wire, cell);
     });
-    return { sections: this.#sections, registers: this.#registers, results: this.#results() };
+    return { sections: this.#sections, processes: this.#processes(), results: this.#results() };
+  }
+
+  #processes(): string[][] {
+    const count = Math.ceil(this.#registers.length / registersPerProcess);
+    return Array.from({ length: count }, (_, i) =>
+      this.#registers.slice(i * registersPerProcess, (i + 1) * registersPerProcess),
+    );
   }
 
   #section(origin: string): void {
