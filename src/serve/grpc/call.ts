@@ -1,5 +1,5 @@
-import type { IncomingHttpHeaders, ServerHttp2Stream } from "node:http2";
 import { performance } from "node:perf_hooks";
+import { encodeHeaders, type Headers, type Http2Stream } from "../http2/index.ts";
 import type { Client } from "../wire/client.ts";
 import { acceptedEncodings, type Encoding, parseEncoding } from "./compression.ts";
 import type { MessageSink } from "./framing.ts";
@@ -15,68 +15,72 @@ export interface CallHandler extends MessageSink {
 }
 
 const contentType = "application/grpc";
-const okTrailers = { "grpc-status": "0" };
-const waitForTrailers = { waitForTrailers: true };
+const answerFields = [
+  [":status", "200"],
+  ["content-type", contentType],
+  ["grpc-accept-encoding", acceptedEncodings],
+] as const;
+const answerHeaders = encodeHeaders(answerFields);
+const okTrailers = encodeHeaders([["grpc-status", "0"]]);
 
 /** The server's side of one gRPC call: an HTTP/2 stream with headers, messages and trailers. */
 export class GrpcCall implements Client {
-  readonly stream: ServerHttp2Stream;
-  readonly headers: IncomingHttpHeaders;
+  readonly stream: Http2Stream;
+  readonly headers: Headers;
   readonly encoding: Encoding;
   readonly maxMessageBytes: number;
   readonly deadlineMs: number | undefined;
   readonly isLocal: boolean;
   /** When bytes came last, on the sweep's clock. */
   lastTick = 0;
-  #trailers: Record<string, string> = okTrailers;
+  /** Told when the stream is gone. */
+  onClosed: (() => void) | undefined;
   #hasHeaders = false;
   #isEnded = false;
 
   /** @throws GrpcError for a header that is malformed */
-  constructor(
-    stream: ServerHttp2Stream,
-    headers: IncomingHttpHeaders,
-    maxMessageBytes: number,
-    isLocal: boolean,
-  ) {
+  constructor(stream: Http2Stream, maxMessageBytes: number) {
+    const { headers } = stream;
     this.stream = stream;
     this.headers = headers;
     this.maxMessageBytes = maxMessageBytes;
-    this.isLocal = isLocal;
-    this.encoding = parseEncoding(headers["grpc-encoding"] as string | undefined);
-    const timeout = headers["grpc-timeout"] as string | undefined;
+    this.isLocal = stream.isLocal;
+    this.encoding = parseEncoding(headers["grpc-encoding"]);
+    const timeout = headers["grpc-timeout"];
     this.deadlineMs = timeout === undefined ? undefined : performance.now() + parseTimeout(timeout);
   }
 
   get traceparent(): string | undefined {
-    return this.headers["traceparent"] as string | undefined;
+    return this.headers["traceparent"];
   }
 
   /** Whether the status is decided: nothing more is sent, and what comes in is of no interest. */
   get isEnded(): boolean {
-    return this.#isEnded || this.stream.destroyed;
+    return this.#isEnded || this.stream.isClosed;
   }
 
-  /** Sends pieces of framed messages. False: wait for `drain` of the stream before the next. */
-  send(...pieces: readonly Uint8Array[]): boolean {
-    if (this.isEnded) return true;
+  /**
+   * Sends pieces of framed messages.
+   * @param sent called once, when nobody needs their memory any more
+   */
+  send(pieces: readonly Uint8Array[], sent?: () => void): void {
+    if (this.isEnded) {
+      sent?.();
+      return;
+    }
     this.#sendHeaders();
-    let canTakeMore = true;
-    for (const piece of pieces) canTakeMore = this.stream.write(piece);
-    return canTakeMore;
+    this.stream.write(pieces, sent);
   }
 
   /** Sends the last pieces and the status OK. */
-  finish(...pieces: readonly Uint8Array[]): void {
-    if (this.isEnded) return;
+  finish(pieces: readonly Uint8Array[] = [], sent?: () => void): void {
+    if (this.isEnded) {
+      sent?.();
+      return;
+    }
+    this.send(pieces, sent);
     this.#isEnded = true;
-    this.#sendHeaders();
-    const last = pieces.length - 1;
-    if (last > 0) this.stream.cork();
-    for (let at = 0; at < last; at++) this.stream.write(pieces[at]);
-    if (last >= 0) this.stream.end(pieces[last]);
-    else this.stream.end();
-    if (last > 0) this.stream.uncork();
+    this.stream.finish(okTrailers);
   }
 
   /** Ends the call with the status of an error: trailers only, if nothing has been sent. */
@@ -88,13 +92,8 @@ export class GrpcCall implements Client {
   failWith(code: GrpcStatus, message: string): void {
     if (this.isEnded) return;
     this.#isEnded = true;
-    const status = { "grpc-status": String(code), "grpc-message": encodeMessage(message) };
-    if (this.#hasHeaders) {
-      this.#trailers = status;
-      this.stream.end();
-    } else {
-      refuse(this.stream, status);
-    }
+    if (this.#hasHeaders) this.stream.finish(encodeHeaders(statusFields(code, message)));
+    else refuse(this.stream, code, message);
   }
 
   /** Dropped in the queue because the client's own time was over. */
@@ -106,31 +105,24 @@ export class GrpcCall implements Client {
   #sendHeaders(): void {
     if (this.#hasHeaders) return;
     this.#hasHeaders = true;
-    const { stream } = this;
-    stream.once("wantTrailers", () => stream.sendTrailers(this.#trailers));
-    stream.respond(
-      { ":status": 200, "content-type": contentType, "grpc-accept-encoding": acceptedEncodings },
-      waitForTrailers,
-    );
+    this.stream.respond(answerHeaders);
   }
 }
 
 /** Answers a stream with a status alone. */
-export function refuse(stream: ServerHttp2Stream, status: Readonly<Record<string, string>>): void {
-  if (stream.destroyed) return;
-  stream.respond(
-    {
-      ":status": 200,
-      "content-type": contentType,
-      "grpc-accept-encoding": acceptedEncodings,
-      ...status,
-    },
-    { endStream: true },
-  );
+export function refuse(stream: Http2Stream, code: GrpcStatus, message: string): void {
+  stream.respond(encodeHeaders([...answerFields, ...statusFields(code, message)]), true);
+}
+
+function statusFields(code: GrpcStatus, message: string): readonly (readonly [string, string])[] {
+  return [
+    ["grpc-status", String(code)],
+    ["grpc-message", encodeMessage(message)],
+  ];
 }
 
 /** Whether a request's headers are those of a gRPC call. */
-export function isGrpc(headers: IncomingHttpHeaders): boolean {
+export function isGrpc(headers: Headers): boolean {
   const type = headers["content-type"];
   return (
     headers[":method"] === "POST" &&

@@ -7,7 +7,7 @@ export const prefixBytes = 5;
 export interface MessageSink {
   /** A message of so many bytes begins. @throws GrpcError, for the call */
   start(byteLength: number, isCompressed: boolean): void;
-  /** Its next bytes; never empty. The sink may keep the view. */
+  /** Its next bytes, a view for the time of the call; never empty. */
   data(bytes: Buffer): void;
   /** It is complete. */
   end(): void;

@@ -61,7 +61,7 @@ class WatchCall implements CallHandler {
   }
 
   data(bytes: Buffer): void {
-    this.#message?.pieces.push(bytes);
+    this.#message?.pieces.push(Buffer.from(bytes));
   }
 
   end(): void {
@@ -86,7 +86,7 @@ class WatchCall implements CallHandler {
         if (status === last) return;
         last = status;
         const response = create(HealthCheckResponseSchema, { status });
-        this.#call.send(frame(toBinary(HealthCheckResponseSchema, response)));
+        this.#call.send([frame(toBinary(HealthCheckResponseSchema, response))]);
       };
       tell();
       if (this.#call.isEnded) return;

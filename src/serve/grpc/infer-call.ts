@@ -27,7 +27,7 @@ export class InferCall implements CallHandler {
 
   data(bytes: Buffer): void {
     if (this.#reader !== undefined) this.#reader.push(bytes);
-    else this.#compressed?.push(bytes);
+    else this.#compressed?.push(Buffer.from(bytes));
   }
 
   end(): void {
@@ -81,8 +81,7 @@ export class InferCall implements CallHandler {
     try {
       pending.storeShared(response);
       const { pieces, isBorrowed } = encodeInferResponse(response, (o) => pending.isShared(o));
-      if (isBorrowed) call.stream.once("close", () => response.release());
-      call.finish(...pieces);
+      call.finish(pieces, isBorrowed ? () => response.release() : undefined);
       if (!isBorrowed) response.release();
     } catch (problem) {
       response.release();

@@ -76,7 +76,8 @@ function readInput(reader: FieldReader): InferInput {
         break;
       case 5:
         reader.expect(wireType.LEN);
-        contents = reader.message();
+        // Read at the end of the message, when the bytes here are others.
+        contents = reader.message().copy();
         break;
       default:
         reader.skip();

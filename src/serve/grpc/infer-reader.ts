@@ -48,9 +48,12 @@ export class InferReader {
     let bytes = chunk;
     this.#unread -= chunk.length;
     if (this.#carried > 0) {
-      this.#carry.push(chunk);
       this.#carried += chunk.length;
-      if (this.#carried < this.#needed) return;
+      if (this.#carried < this.#needed) {
+        this.#carry.push(Buffer.from(chunk));
+        return;
+      }
+      this.#carry.push(chunk);
       bytes = Buffer.concat(this.#carry, this.#carried);
       this.#carry = [];
       this.#carried = 0;
@@ -112,7 +115,8 @@ export class InferReader {
 
   /** Keeps the rest until the whole field is there. */
   #put(bytes: Buffer, start: number, needed: number): void {
-    this.#carry.push(start === 0 ? bytes : bytes.subarray(start));
+    // A copy: the memory behind the view is read into again.
+    this.#carry.push(Buffer.from(bytes.subarray(start)));
     this.#carried = bytes.length - start;
     this.#needed = needed;
   }

@@ -1,5 +1,5 @@
-import type { ServerHttp2Stream } from "node:http2";
 import type { Pressure } from "../core/index.ts";
+import type { Http2Stream } from "../http2/index.ts";
 
 /**
  * Streams that came while memory was short. They are not read, so that their clients get no more window;
@@ -8,7 +8,7 @@ import type { Pressure } from "../core/index.ts";
  */
 export class Parking {
   readonly #pressure: Pressure;
-  #parked: { readonly stream: ServerHttp2Stream; readonly serve: () => void }[] = [];
+  #parked: { readonly stream: Http2Stream; readonly serve: () => void }[] = [];
   #parkedBytes = 0;
 
   constructor(pressure: Pressure) {
@@ -16,13 +16,12 @@ export class Parking {
   }
 
   /** Calls `serve` when memory is there, or `refuse` now if too much is parked already. */
-  park(stream: ServerHttp2Stream, serve: () => void, refuse: () => void): void {
-    this.#parkedBytes = this.#parked.reduce((sum, { stream }) => sum + stream.readableLength, 0);
+  park(stream: Http2Stream, serve: () => void, refuse: () => void): void {
+    this.#parkedBytes = this.#parked.reduce((sum, { stream }) => sum + stream.heldBytes, 0);
     if (this.#parkedBytes > this.#pressure.limitBytes) {
       refuse();
       return;
     }
-    stream.pause();
     this.#parked.push({ stream, serve });
     if (this.#parked.length === 1) this.#pressure.onRelief(() => this.#release());
   }
@@ -32,9 +31,7 @@ export class Parking {
     let count = 0;
     while (count < this.#parked.length && !(count > 0 && this.#pressure.isHigh)) {
       const { stream, serve } = this.#parked[count++];
-      if (stream.destroyed) continue;
-      serve();
-      stream.resume();
+      if (!stream.isClosed) serve();
     }
     this.#parked = this.#parked.slice(count);
     if (this.#parked.length > 0) this.#pressure.onRelief(() => this.#release());

@@ -26,6 +26,11 @@ export class FieldReader {
     this.end = end;
   }
 
+  /** The same fields in memory of their own. */
+  copy(): FieldReader {
+    return new FieldReader(Buffer.from(this.bytes.subarray(this.at, this.end)));
+  }
+
   /** Reads the next tag; false at the end. */
   next(): boolean {
     if (this.at === this.end) return false;

@@ -95,7 +95,7 @@ class ReflectionCall implements CallHandler {
   }
 
   data(bytes: Buffer): void {
-    this.#message.pieces.push(bytes);
+    this.#message.pieces.push(Buffer.from(bytes));
   }
 
   end(): void {
@@ -119,7 +119,7 @@ class ReflectionCall implements CallHandler {
       originalRequest: request,
       messageResponse: this.#look(request.messageRequest),
     } as never);
-    this.#call.send(frame(toBinary(this.#method.output, response)));
+    this.#call.send([frame(toBinary(this.#method.output, response))]);
   }
 
   #look({ case: question, value }: ReflectionRequest["messageRequest"]) {

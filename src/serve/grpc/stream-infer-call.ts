@@ -63,7 +63,7 @@ export class StreamInferCall implements CallHandler {
   data(bytes: Buffer): void {
     const entry = this.#current;
     if (entry === undefined || this.#isSkipping) return;
-    if (entry.reader === undefined) this.#compressed?.push(bytes);
+    if (entry.reader === undefined) this.#compressed?.push(Buffer.from(bytes));
     else this.#guard(entry, (reader) => reader.push(bytes));
   }
 
@@ -172,35 +172,23 @@ export class StreamInferCall implements CallHandler {
         break;
       }
       this.#open.shift();
-      call.send(...answer);
-      if (held !== undefined) this.#releaseWhenSent(held);
+      call.send(answer, held && (() => held.release()));
     }
     if (this.#isInputEnded && this.#open.length === 0) call.finish();
-  }
-
-  /** The bytes lie in the device's buffers: an empty write after them is called back when they are gone. */
-  #releaseWhenSent(held: InferenceResponse): void {
-    let isHeld = true;
-    const release = () => {
-      if (isHeld) held.release();
-      isHeld = false;
-    };
-    this.#call.stream.once("close", release);
-    this.#call.stream.write(Buffer.alloc(0), release);
   }
 
   /** Reads on, or not: many open answers, a slow reader on the other side, or little memory. */
   #settleReading(): void {
     const { stream } = this.#call;
-    const isFull = this.#open.length >= maxOpen || stream.writableNeedDrain;
+    const isFull = this.#open.length >= maxOpen || stream.needsDrain;
     const { pressure } = this.#core;
     if (isFull || (pressure.isHigh && this.#current === undefined)) {
       if (this.#isPaused) return;
       this.#isPaused = true;
       stream.pause();
-      if (stream.writableNeedDrain) stream.once("drain", () => this.#settleReading());
+      if (stream.needsDrain) stream.onDrain(() => this.#settleReading());
       if (pressure.isHigh) pressure.onRelief(() => this.#settleReading());
-    } else if (this.#isPaused && !stream.destroyed) {
+    } else if (this.#isPaused && !stream.isClosed) {
       this.#isPaused = false;
       stream.resume();
     }

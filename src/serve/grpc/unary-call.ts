@@ -38,7 +38,7 @@ export class UnaryCall<I extends DescMessage, O extends DescMessage> implements 
   }
 
   data(bytes: Buffer): void {
-    this.#message?.pieces.push(bytes);
+    this.#message?.pieces.push(Buffer.from(bytes));
   }
 
   end(): void {
@@ -57,7 +57,7 @@ export class UnaryCall<I extends DescMessage, O extends DescMessage> implements 
       const request = decodeMessage(this.#method.input, await wholeMessage(message, call));
       const response = await this.#handle(request, call);
       const { output } = this.#method;
-      call.finish(frame(toBinary(output, create(output, response))));
+      call.finish([frame(toBinary(output, create(output, response)))]);
     } catch (error) {
       call.fail(error);
     }

@@ -19,7 +19,7 @@ export function wholeBody(exchange: Exchange, maxBytes: number): Promise<Buffer>
   return new Promise((resolve, reject) => {
     const chunks: Buffer[] = [];
     readBody(exchange, maxBytes, {
-      push: (chunk) => void chunks.push(chunk),
+      push: (chunk) => void chunks.push(Buffer.from(chunk)),
       finish: () => resolve(chunks.length === 1 ? chunks[0] : Buffer.concat(chunks)),
       fail: reject,
     });
@@ -58,7 +58,7 @@ class Decompressor implements BodySink {
   }
 
   push(chunk: Buffer): void {
-    if (!this.#isOver && !this.#stream.write(chunk)) this.#exchange.hold(true);
+    if (!this.#isOver && !this.#stream.write(Buffer.from(chunk))) this.#exchange.hold(true);
   }
 
   finish(): void {

@@ -82,9 +82,12 @@ class InferBody implements BodySink {
     if (this.#jsonBytes === -1) throw badJson(`'${headerLengthName}' must be an integer`);
     let rest = chunk;
     if (this.#json === undefined) {
-      this.#pieces.push(chunk);
       this.#gathered += chunk.length;
-      if (this.#jsonBytes === undefined || this.#isRaw || this.#gathered < this.#jsonBytes) return;
+      if (this.#jsonBytes === undefined || this.#isRaw || this.#gathered < this.#jsonBytes) {
+        this.#pieces.push(Buffer.from(chunk));
+        return;
+      }
+      this.#pieces.push(chunk);
       const bytes = this.#takeGathered();
       this.#begin(this.#parse(bytes, this.#jsonBytes));
       rest = bytes.subarray(this.#jsonBytes);

@@ -1,5 +1,6 @@
 import type { Socket } from "node:net";
 import { isLoopback } from "../wire/client.ts";
+import { readSocket } from "../wire/read-socket.ts";
 import { ChunkedBody } from "./chunked-body.ts";
 import { type BodySink, Exchange } from "./exchange.ts";
 import { HttpError } from "./http-error.ts";
@@ -40,6 +41,7 @@ export class Connection {
   readonly isLocal: boolean;
   /** For whoever serves it, to remember what the requests of one client have in common. */
   memory: unknown;
+  onClose: (() => void) | undefined;
   readonly #socket: Socket;
   readonly #owner: ConnectionOwner;
   /** When to end it unless something happens, on the owner's clock. */
@@ -71,19 +73,25 @@ export class Connection {
   #isBodyDone = true;
   #isAnswered = false;
 
-  constructor(socket: Socket, owner: ConnectionOwner) {
+  /** @param accepted not read by anybody yet */
+  constructor(accepted: Socket, owner: ConnectionOwner) {
+    const socket = readSocket(accepted, (chunk) => this.#onData(chunk));
     this.#socket = socket;
     this.#owner = owner;
     this.isLocal = isLoopback(socket.remoteAddress);
     this.#expires = owner.tick + headSeconds;
-    socket.on("data", (chunk: Buffer) => this.#onData(chunk));
     socket.on("drain", () => this.#goOn());
     socket.on("end", () => this.#onEnd());
     socket.on("error", () => {}); // Told by `close`.
     socket.on("close", () => {
       this.#rest = undefined;
       this.#leave();
+      this.onClose?.();
     });
+  }
+
+  destroy(): void {
+    this.#socket.destroy();
   }
 
   /** Whether no answer can be sent any more. */
@@ -199,7 +207,8 @@ export class Connection {
       while (at < bytes.length && !this.#isLingering) {
         const next = this.#exchange === undefined ? this.#begin(bytes, at) : this.#body(bytes, at);
         if (next === at) {
-          this.#rest = at === 0 ? bytes : bytes.subarray(at);
+          // A copy: the memory behind the view is read into again.
+          this.#rest = Buffer.from(bytes.subarray(at));
           break;
         }
         at = next;

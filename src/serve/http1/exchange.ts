@@ -4,7 +4,7 @@ import type { RequestHead } from "./request-head.ts";
 
 /** What takes a body as it comes. */
 export interface BodySink {
-  /** The next bytes, which the sink may keep. May throw, which ends the body: `fail` is told. */
+  /** The next bytes, a view for the time of the call. May throw, which ends the body: `fail` is told. */
   push(chunk: Buffer): void;
   /** The body is complete. May throw, likewise. */
   finish(): void;

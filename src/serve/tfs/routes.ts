@@ -41,7 +41,7 @@ export function tensorflowRoutes(core: InferenceCore): readonly (readonly [strin
       const header = { model, version, id: "", inputs, outputs };
       const pending = new PendingRequest(core, header, call);
       // The client may go at any time; after the answer this does nothing.
-      call.stream.once("close", () => pending.request.cancel());
+      call.onClosed = () => pending.request.cancel();
       try {
         for (let at = 0; at < inputs.length; at++) {
           fillSlot(pending.request.inputs[at], inputs[at].tensor);

@@ -24,7 +24,7 @@ beforeAll(async () => {
   listener = new HttpListener({ ...frontEndOptions, maxRequestBytes }, (exchange) => {
     const chunks: Buffer[] = [];
     exchange.read({
-      push: (chunk) => void chunks.push(chunk),
+      push: (chunk) => void chunks.push(Buffer.from(chunk)),
       finish: () => {
         const body = Buffer.concat(chunks).toString("latin1");
         seen.push({ method: exchange.head.method, target: exchange.head.target, body });

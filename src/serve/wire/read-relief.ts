@@ -7,7 +7,7 @@ const intervalBytes = 8 * 1024 * 1024;
 /**
  * Frees the socket's chunks before they weigh on the whole heap.
  *
- * Node reads HTTP/2 into a fresh 64 KiB buffer each time. Tensors fill many of those while few
+ * Node's streams read TLS into fresh buffers. Tensors fill many of those while few
  * JavaScript objects are made, so the young generation is seldom collected, and V8 starts to mark the whole
  * heap because of the buffers alone: a third of the CPU time of a server that takes images. All chunks are
  * dead as soon as they are copied, so a collection of the young generation now and then does it, for a tenth.

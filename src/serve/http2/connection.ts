@@ -1,0 +1,663 @@
+import type { Socket } from "node:net";
+import { isLoopback } from "../wire/client.ts";
+import { Allowance } from "./allowance.ts";
+import { FrameReader, type FrameSink, withoutPadding } from "./frame-reader.ts";
+import {
+  frameOf,
+  goAwayFrame,
+  headBytes,
+  resetFrame,
+  settingsFrame,
+  windowUpdateFrame,
+  writeFrameHead,
+} from "./frame-writer.ts";
+import { type Field, HpackDecoder } from "./hpack-decoder.ts";
+import { emptyTable, encodeHeaders } from "./hpack-encoder.ts";
+import { Output } from "./output.ts";
+import {
+  ConnectionError,
+  defaultFrameBytes,
+  defaultWindow,
+  type ErrorCode,
+  errorCode,
+  flag,
+  frameType,
+  maxWindow,
+  setting,
+} from "./protocol.ts";
+import { type Headers, requestHeaders, trailersProblem } from "./request-headers.ts";
+import { Http2Stream, type StreamOwner } from "./stream.ts";
+
+const MiB = 1024 * 1024;
+
+/** What a client may send before it hears from us: a round trip of 10 ms must not stop an image. */
+const streamWindow = 16 * MiB;
+const connectionWindow = 64 * MiB;
+const maxStreams = 1000;
+const maxFrameBytes = MiB;
+const headerTableBytes = 4096;
+const maxHeaderBytes = 64 * 1024;
+/** Frames of one header block. */
+const maxContinuations = 64;
+
+const ourSettings = settingsFrame([
+  [setting.HEADER_TABLE_SIZE, headerTableBytes],
+  [setting.MAX_CONCURRENT_STREAMS, maxStreams],
+  [setting.INITIAL_WINDOW_SIZE, streamWindow],
+  [setting.MAX_FRAME_SIZE, maxFrameBytes],
+  [setting.MAX_HEADER_LIST_SIZE, maxHeaderBytes],
+]);
+
+/** Of DATA; smaller than what clients allow, so that streams of one connection take turns. */
+const maxSentFrameBytes = 64 * 1024;
+/** Data up to this size is put into one buffer with its frame's head. */
+const copyBytes = 4096;
+
+/** On the clock of `checkTime`, in seconds. */
+const prefaceTicks = 20;
+const stalledTicks = 300;
+const lingerTicks = 2;
+
+/** Streams whose end is remembered, to tell a late frame from a wrong one. */
+const rememberedEnds = 1024;
+/** Acknowledgements that a client leaves unread. */
+const maxAcks = 1000;
+
+/** What a connection belongs to. */
+export interface ConnectionOwner {
+  /** A request has come; its body is still to come. */
+  onStream(stream: Http2Stream): void;
+}
+
+/** A block of headers that is still coming. */
+interface OpenBlock {
+  readonly streamId: number;
+  readonly endsStream: boolean;
+  readonly dependsOnItself: boolean;
+  readonly pieces: Buffer[];
+  bytes: number;
+}
+
+/**
+ * One HTTP/2 connection, the server's side.
+ *
+ * @see RFC 9113
+ */
+export class Connection implements FrameSink, StreamOwner {
+  readonly isLocal: boolean;
+  readonly #socket: Socket;
+  readonly #owner: ConnectionOwner;
+  readonly #output: Output;
+  readonly #reader: FrameReader;
+  readonly #decoder = new HpackDecoder(headerTableBytes, maxHeaderBytes);
+
+  readonly #streams = new Map<number, Http2Stream>();
+  #lastId = 0;
+  /** How streams ended: true where we broke them off, so that what is on its way is passed over. */
+  readonly #ends = new Map<number, boolean>();
+
+  /** The last block of headers, and what it means as long as the table stays as it is. */
+  #lastBlock: Buffer | undefined;
+  #lastHeaders: Headers | undefined;
+  #block: OpenBlock | undefined;
+
+  /** The stream of the DATA frame that is being read; undefined where nobody wants it. */
+  #dataStream: Http2Stream | undefined;
+  #dataEndsStream = false;
+  #receiveWindow = connectionWindow;
+  /** Consumed, and not yet given back to the client's window. */
+  #unreturned = 0;
+
+  #sendWindow = defaultWindow;
+  #peerWindow = defaultWindow;
+  #peerFrameBytes = defaultFrameBytes;
+  #hasSettings = false;
+  /** The next block of headers has to begin by saying that the table stays empty. */
+  #saysEmptyTable = true;
+  #draining: (() => void)[] = [];
+
+  readonly #resets = new Allowance(10_000, 1000);
+  readonly #idleFrames = new Allowance(10_000, 1000);
+  #unreadAcks = 0;
+
+  #ticks = 0;
+  /** Since when the client has taken nothing, and how much it had taken then. */
+  #writtenAt = 0;
+  #written = 0;
+  #isEnding = false;
+  /** When the socket is destroyed at the latest. */
+  #expires = Number.POSITIVE_INFINITY;
+  #isBroken = false;
+
+  constructor(socket: Socket, owner: ConnectionOwner) {
+    this.#socket = socket;
+    this.#owner = owner;
+    this.isLocal = isLoopback(socket.remoteAddress);
+    this.#output = new Output(socket);
+    this.#reader = new FrameReader(this, maxFrameBytes);
+    this.#output.put(ourSettings);
+    this.#output.put(windowUpdateFrame(0, connectionWindow - defaultWindow));
+    socket.on("drain", () => this.#drained());
+    socket.on("error", () => {}); // Told by `close`.
+    socket.on("end", () => socket.destroy());
+    socket.on("close", () => {
+      this.#isBroken = true;
+      this.#closeStreams();
+    });
+  }
+
+  get sendWindow(): number {
+    return this.#sendWindow;
+  }
+
+  get pendingBytes(): number {
+    return this.#output.pendingBytes;
+  }
+
+  /** Bytes from the socket; a view for the time of the call. */
+  push(bytes: Buffer): void {
+    if (this.#isBroken) return;
+    try {
+      this.#reader.push(bytes);
+    } catch (error) {
+      if (!(error instanceof ConnectionError)) throw error;
+      this.#fail(error);
+    }
+  }
+
+  /** Called each second. */
+  checkTime(): void {
+    this.#ticks++;
+    this.#resets.tick();
+    this.#idleFrames.tick();
+    const { bytesWritten, writableLength } = this.#socket;
+    const taken = bytesWritten - writableLength;
+    if (writableLength === 0 || taken !== this.#written) {
+      this.#written = taken;
+      this.#writtenAt = this.#ticks;
+    }
+    const isSilent = !this.#hasSettings && this.#ticks > prefaceTicks;
+    const isStuck = this.#ticks - this.#writtenAt > stalledTicks;
+    if (isSilent || isStuck || this.#ticks > this.#expires) {
+      this.#socket.destroy();
+      return;
+    }
+    for (const stream of this.#streams.values()) {
+      if (stream.isBlocked && ++stream.stalledTicks > stalledTicks) stream.reset();
+    }
+  }
+
+  destroy(): void {
+    this.#socket.destroy();
+  }
+
+  /** Tells the client to open no more streams here; those that are on their way are served. */
+  announceEnd(): void {
+    if (!this.#isBroken) this.#output.put(goAwayFrame(maxWindow, errorCode.NO_ERROR));
+  }
+
+  /** Ends it as soon as the streams have ended. */
+  endAfterStreams(): void {
+    if (this.#isBroken || this.#isEnding) return;
+    this.#isEnding = true;
+    this.#output.put(goAwayFrame(this.#lastId, errorCode.NO_ERROR));
+    this.#endIfIdle();
+  }
+
+  // What streams ask for.
+
+  sendHeaders({ id }: Http2Stream, block: Buffer, isLast: boolean): void {
+    const prefix = this.#saysEmptyTable ? emptyTable : undefined;
+    this.#saysEmptyTable = false;
+    const whole = prefix === undefined ? block : Buffer.concat([prefix, block]);
+    const last = isLast ? flag.END_STREAM : 0;
+    let at = 0;
+    do {
+      const piece = whole.subarray(at, at + this.#peerFrameBytes);
+      const type = at === 0 ? frameType.HEADERS : frameType.CONTINUATION;
+      const isWhole = at + piece.length === whole.length;
+      const flags = (isWhole ? flag.END_HEADERS : 0) | (at === 0 ? last : 0);
+      this.#output.put(frameOf(type, flags, id, piece));
+      at += piece.length;
+    } while (at < whole.length);
+  }
+
+  sendData(stream: Http2Stream, bytes: Uint8Array, sent: (() => void) | undefined): number {
+    const most = Math.min(maxSentFrameBytes, this.#peerFrameBytes);
+    let at = 0;
+    while (at < bytes.length) {
+      const room = Math.min(most, stream.sendWindow, this.#sendWindow);
+      const take = Math.min(bytes.length - at, room);
+      if (take <= 0) break;
+      const isLast = at + take === bytes.length;
+      this.#putData(stream.id, bytes.subarray(at, at + take), isLast ? sent : undefined);
+      stream.sendWindow -= take;
+      this.#sendWindow -= take;
+      at += take;
+    }
+    if (bytes.length === 0) sent?.();
+    return at;
+  }
+
+  #putData(id: number, bytes: Uint8Array, sent: (() => void) | undefined): void {
+    const isSmall = bytes.length <= copyBytes;
+    const head = Buffer.allocUnsafe(headBytes + (isSmall ? bytes.length : 0));
+    const at = writeFrameHead(head, 0, bytes.length, frameType.DATA, 0, id);
+    if (isSmall) {
+      head.set(bytes, at);
+      this.#output.put(head, sent);
+    } else {
+      this.#output.put(head);
+      this.#output.put(bytes, sent);
+    }
+  }
+
+  onDrain(callback: () => void): void {
+    this.#draining.push(callback);
+  }
+
+  consumed(stream: Http2Stream, byteLength: number): void {
+    this.#returnWindow(byteLength);
+    if (stream.isInputEnded || stream.isClosed) return;
+    stream.unreturned += byteLength;
+    if (stream.unreturned < streamWindow / 2) return;
+    stream.receiveWindow += stream.unreturned;
+    this.#output.put(windowUpdateFrame(stream.id, stream.unreturned));
+    stream.unreturned = 0;
+  }
+
+  ended(stream: Http2Stream, code: ErrorCode | undefined): void {
+    if (code !== undefined && !this.#isBroken) this.#output.put(resetFrame(stream.id, code));
+    this.#forget(stream, code !== undefined);
+  }
+
+  // What comes.
+
+  dataBegan(flags: number, streamId: number, length: number): void {
+    this.#expectNoBlock();
+    if (!this.#hasSettings) throw noSettings();
+    if (streamId === 0) throw protocolError("DATA on stream 0");
+    if (length > this.#receiveWindow) {
+      throw new ConnectionError(errorCode.FLOW_CONTROL_ERROR, "more data than its window allows");
+    }
+    this.#receiveWindow -= length;
+    this.#dataEndsStream = (flags & flag.END_STREAM) !== 0;
+    if (length === 0 && !this.#dataEndsStream) this.#countIdleFrame();
+    const stream = this.#openStream(streamId);
+    this.#dataStream = stream;
+    if (stream === undefined) return;
+    if (stream.isInputEnded) {
+      this.#dataStream = undefined;
+      stream.reset(errorCode.STREAM_CLOSED);
+    } else if (length > stream.receiveWindow) {
+      this.#dataStream = undefined;
+      stream.reset(errorCode.FLOW_CONTROL_ERROR);
+    } else stream.receiveWindow -= length;
+  }
+
+  data(bytes: Buffer): void {
+    const stream = this.#dataStream;
+    if (stream === undefined || stream.isClosed) {
+      this.#returnWindow(bytes.length);
+      return;
+    }
+    stream.bodyBytes += bytes.length;
+    stream.received(bytes);
+  }
+
+  dataEnded(paddingBytes: number): void {
+    const stream = this.#dataStream;
+    this.#dataStream = undefined;
+    if (stream === undefined || stream.isClosed) this.#returnWindow(paddingBytes);
+    else {
+      this.consumed(stream, paddingBytes);
+      if (this.#dataEndsStream) this.#endInput(stream);
+    }
+  }
+
+  frame(type: number, flags: number, streamId: number, payload: Buffer): void {
+    if (this.#block !== undefined && type !== frameType.CONTINUATION) this.#expectNoBlock();
+    if (!this.#hasSettings && type !== frameType.SETTINGS) throw noSettings();
+    const handle = this.#handlers[type];
+    // Extensions may be passed over.
+    if (handle === undefined) this.#countIdleFrame();
+    else handle.call(this, flags, streamId, payload);
+  }
+
+  /** By types of frames. */
+  readonly #handlers: Readonly<
+    Record<number, (flags: number, streamId: number, payload: Buffer) => void>
+  > = {
+    [frameType.HEADERS]: this.#onHeaders,
+    [frameType.CONTINUATION]: this.#onContinuation,
+    [frameType.PRIORITY]: this.#onPriority,
+    [frameType.RST_STREAM]: this.#onReset,
+    [frameType.SETTINGS]: this.#onSettings,
+    [frameType.PUSH_PROMISE]: () => {
+      throw protocolError("PUSH_PROMISE of a client");
+    },
+    [frameType.PING]: this.#onPing,
+    [frameType.GOAWAY]: this.#onGoAway,
+    [frameType.WINDOW_UPDATE]: this.#onWindowUpdate,
+  };
+
+  #onHeaders(flags: number, streamId: number, payload: Buffer): void {
+    if (streamId === 0) throw protocolError("HEADERS on stream 0");
+    let block = withoutPadding(flags, payload);
+    let dependsOnItself = false;
+    if ((flags & flag.PRIORITY) !== 0) {
+      if (block.length < 5) throw frameSize("HEADERS");
+      dependsOnItself = (block.readUInt32BE(0) & 0x7fffffff) === streamId;
+      block = block.subarray(5);
+    }
+    const endsStream = (flags & flag.END_STREAM) !== 0;
+    const open: OpenBlock = { streamId, endsStream, dependsOnItself, pieces: [], bytes: 0 };
+    if ((flags & flag.END_HEADERS) !== 0) this.#onBlock(open, block);
+    else {
+      this.#block = open;
+      this.#addToBlock(open, block);
+    }
+  }
+
+  #onContinuation(flags: number, streamId: number, payload: Buffer): void {
+    const open = this.#block;
+    if (open === undefined || open.streamId !== streamId) {
+      throw protocolError("CONTINUATION of no headers");
+    }
+    this.#addToBlock(open, payload);
+    if ((flags & flag.END_HEADERS) === 0) return;
+    this.#block = undefined;
+    this.#onBlock(open, Buffer.concat(open.pieces));
+  }
+
+  #addToBlock(open: OpenBlock, piece: Buffer): void {
+    open.bytes += piece.length;
+    if (open.bytes > maxHeaderBytes || open.pieces.length > maxContinuations) {
+      throw new ConnectionError(errorCode.ENHANCE_YOUR_CALM, "headers that do not end");
+    }
+    open.pieces.push(Buffer.from(piece));
+  }
+
+  #onBlock({ streamId, endsStream, dependsOnItself }: OpenBlock, block: Buffer): void {
+    const stream = this.#streams.get(streamId);
+    const isRequest = stream === undefined && streamId > this.#lastId && streamId % 2 === 1;
+    if (isRequest && this.#isSameBlock(block)) {
+      this.#onRequest(streamId, this.#lastHeaders, endsStream, dependsOnItself);
+      return;
+    }
+    this.#lastBlock = undefined;
+    const fields = this.#decoder.decode(block);
+    if (isRequest) {
+      const headers = fields === undefined ? undefined : requestHeaders(fields);
+      if (typeof headers === "string") {
+        this.#lastId = streamId;
+        this.#refuse(streamId, errorCode.PROTOCOL_ERROR);
+        return;
+      }
+      if (this.#decoder.isUnchanged) {
+        this.#lastBlock = Buffer.from(block);
+        this.#lastHeaders = headers;
+      }
+      this.#onRequest(streamId, headers, endsStream, dependsOnItself);
+    } else if (stream !== undefined) this.#onTrailers(stream, fields, endsStream);
+    else this.#onLateHeaders(streamId);
+  }
+
+  #isSameBlock(block: Buffer): boolean {
+    return this.#lastBlock?.equals(block) === true;
+  }
+
+  #onRequest(
+    streamId: number,
+    headers: Headers | undefined,
+    endsStream: boolean,
+    dependsOnItself: boolean,
+  ): void {
+    this.#lastId = streamId;
+    if (dependsOnItself) {
+      this.#refuse(streamId, errorCode.PROTOCOL_ERROR);
+      return;
+    }
+    if (this.#streams.size >= maxStreams || this.#isEnding) {
+      this.#refuse(streamId, errorCode.REFUSED_STREAM);
+      return;
+    }
+    const window = this.#peerWindow;
+    const stream = new Http2Stream(this, streamId, headers ?? {}, streamWindow, window);
+    this.#streams.set(streamId, stream);
+    if (headers === undefined) stream.respond(tooManyHeaders, true);
+    else this.#owner.onStream(stream);
+    if (endsStream && !stream.isClosed) this.#endInput(stream);
+  }
+
+  #onTrailers(
+    stream: Http2Stream,
+    fields: readonly Field[] | undefined,
+    endsStream: boolean,
+  ): void {
+    if (stream.isInputEnded) stream.reset(errorCode.STREAM_CLOSED);
+    else if (!endsStream || fields === undefined || trailersProblem(fields) !== undefined) {
+      stream.reset(errorCode.PROTOCOL_ERROR);
+    } else this.#endInput(stream);
+  }
+
+  /** Headers on a stream that is not there. */
+  #onLateHeaders(streamId: number): void {
+    const wasBrokenOff = this.#ends.get(streamId);
+    if (wasBrokenOff === true) return;
+    if (wasBrokenOff === false) {
+      throw new ConnectionError(errorCode.STREAM_CLOSED, "HEADERS on a stream that has ended");
+    }
+    throw protocolError(`HEADERS on stream ${streamId}`);
+  }
+
+  #onPriority(_flags: number, streamId: number, payload: Buffer): void {
+    if (streamId === 0) throw protocolError("PRIORITY on stream 0");
+    this.#countIdleFrame();
+    const isLong = payload.length !== 5;
+    if (!isLong && (payload.readUInt32BE(0) & 0x7fffffff) !== streamId) return;
+    const code = isLong ? errorCode.FRAME_SIZE_ERROR : errorCode.PROTOCOL_ERROR;
+    const stream = this.#streams.get(streamId);
+    if (stream === undefined) this.#output.put(resetFrame(streamId, code));
+    else stream.reset(code);
+  }
+
+  #onReset(_flags: number, streamId: number, payload: Buffer): void {
+    if (streamId === 0) throw protocolError("RST_STREAM on stream 0");
+    if (payload.length !== 4) throw frameSize("RST_STREAM");
+    if (!this.#resets.take()) throw calm("streams that are opened and reset");
+    const stream = this.#openStream(streamId, true);
+    if (stream !== undefined) this.#forget(stream, false);
+  }
+
+  #onSettings(flags: number, streamId: number, payload: Buffer): void {
+    if (streamId !== 0) throw protocolError("SETTINGS on a stream");
+    const isAck = (flags & flag.ACK) !== 0;
+    if (isAck ? payload.length > 0 : payload.length % 6 !== 0) throw frameSize("SETTINGS");
+    this.#countIdleFrame();
+    if (isAck) {
+      if (!this.#hasSettings) throw noSettings();
+      return;
+    }
+    this.#hasSettings = true;
+    for (let at = 0; at < payload.length; at += 6) {
+      this.#set(payload.readUInt16BE(at), payload.readUInt32BE(at + 2));
+    }
+    this.#acknowledge(frameOf(frameType.SETTINGS, flag.ACK, 0, Buffer.alloc(0)));
+    this.#sendMore();
+  }
+
+  #set(id: number, value: number): void {
+    if (id === setting.HEADER_TABLE_SIZE) this.#saysEmptyTable = true;
+    else if (id === setting.ENABLE_PUSH && value > 1) throw protocolError("ENABLE_PUSH");
+    else if (id === setting.MAX_FRAME_SIZE) {
+      if (value < defaultFrameBytes || value > 2 ** 24 - 1) throw protocolError("MAX_FRAME_SIZE");
+      this.#peerFrameBytes = value;
+    } else if (id === setting.INITIAL_WINDOW_SIZE) {
+      if (value > maxWindow) throw windowOverflow();
+      const change = value - this.#peerWindow;
+      this.#peerWindow = value;
+      for (const stream of this.#streams.values()) {
+        stream.sendWindow += change;
+        if (stream.sendWindow > maxWindow) throw windowOverflow();
+      }
+    }
+  }
+
+  #onPing(flags: number, streamId: number, payload: Buffer): void {
+    if (streamId !== 0) throw protocolError("PING on a stream");
+    if (payload.length !== 8) throw frameSize("PING");
+    this.#countIdleFrame();
+    if ((flags & flag.ACK) === 0) {
+      this.#acknowledge(frameOf(frameType.PING, flag.ACK, 0, payload));
+    }
+  }
+
+  #onGoAway(_flags: number, streamId: number, payload: Buffer): void {
+    if (streamId !== 0) throw protocolError("GOAWAY on a stream");
+    if (payload.length < 8) throw frameSize("GOAWAY");
+  }
+
+  #onWindowUpdate(_flags: number, streamId: number, payload: Buffer): void {
+    if (payload.length !== 4) throw frameSize("WINDOW_UPDATE");
+    const increment = payload.readUInt32BE(0) & 0x7fffffff;
+    if (streamId === 0) {
+      if (increment === 0) throw protocolError("a window that grows by 0");
+      this.#sendWindow += increment;
+      if (this.#sendWindow > maxWindow) throw windowOverflow();
+      this.#sendMore();
+      return;
+    }
+    const stream = this.#openStream(streamId, true);
+    if (stream === undefined) return;
+    if (increment === 0) {
+      stream.reset(errorCode.PROTOCOL_ERROR);
+      return;
+    }
+    stream.sendWindow += increment;
+    if (stream.sendWindow > maxWindow) stream.reset(errorCode.FLOW_CONTROL_ERROR);
+    else {
+      stream.sendMore();
+      if (!stream.needsDrain) this.#drained();
+    }
+  }
+
+  /**
+   * The stream of a frame, or undefined if it has ended.
+   * @param isHarmless such a frame may cross the end of its stream on the line
+   */
+  #openStream(streamId: number, isHarmless = false): Http2Stream | undefined {
+    const stream = this.#streams.get(streamId);
+    if (stream !== undefined) return stream;
+    if (streamId > this.#lastId || streamId % 2 === 0) {
+      throw protocolError(`a frame on stream ${streamId}, which is not open`);
+    }
+    if (!isHarmless && this.#ends.get(streamId) !== true) {
+      this.#output.put(resetFrame(streamId, errorCode.STREAM_CLOSED));
+    }
+    return undefined;
+  }
+
+  #endInput(stream: Http2Stream): void {
+    const { contentLength } = stream;
+    if (contentLength !== undefined && contentLength !== stream.bodyBytes) {
+      stream.reset(errorCode.PROTOCOL_ERROR);
+    } else stream.inputEnded();
+  }
+
+  /** Refuses a stream before there is one. */
+  #refuse(streamId: number, code: ErrorCode): void {
+    this.#output.put(resetFrame(streamId, code));
+    this.#remember(streamId, true);
+  }
+
+  #forget(stream: Http2Stream, isBrokenOff: boolean): void {
+    if (!this.#streams.delete(stream.id)) return;
+    this.#remember(stream.id, isBrokenOff);
+    stream.close();
+    this.#endIfIdle();
+  }
+
+  #remember(streamId: number, isBrokenOff: boolean): void {
+    this.#ends.set(streamId, isBrokenOff);
+    if (this.#ends.size <= rememberedEnds) return;
+    for (const oldest of this.#ends.keys()) {
+      this.#ends.delete(oldest);
+      break;
+    }
+  }
+
+  #returnWindow(byteLength: number): void {
+    this.#unreturned += byteLength;
+    if (this.#unreturned < connectionWindow / 4) return;
+    this.#receiveWindow += this.#unreturned;
+    this.#output.put(windowUpdateFrame(0, this.#unreturned));
+    this.#unreturned = 0;
+  }
+
+  /** Streams that wait for a window take turns. */
+  #sendMore(): void {
+    for (const stream of [...this.#streams.values()]) {
+      if (this.#sendWindow <= 0) return;
+      if (stream.isBlocked) stream.sendMore();
+    }
+    this.#drained();
+  }
+
+  #drained(): void {
+    const waiting = this.#draining;
+    this.#draining = [];
+    for (const callback of waiting) callback();
+  }
+
+  #acknowledge(frame: Buffer): void {
+    if (++this.#unreadAcks > maxAcks) throw calm("acknowledgements that nobody reads");
+    this.#output.put(frame, () => {
+      this.#unreadAcks--;
+    });
+  }
+
+  #countIdleFrame(): void {
+    if (!this.#idleFrames.take()) throw calm("frames that say nothing");
+  }
+
+  #expectNoBlock(): void {
+    if (this.#block !== undefined) throw protocolError("a frame inside a block of headers");
+  }
+
+  #endIfIdle(): void {
+    if (!this.#isEnding || this.#isBroken || this.#streams.size > 0) return;
+    this.#finish();
+  }
+
+  #fail({ code, message }: ConnectionError): void {
+    this.#output.put(goAwayFrame(this.#lastId, code, message));
+    this.#finish();
+    this.#closeStreams();
+  }
+
+  /** Says what is to be said, and closes when the client has, or a little later. */
+  #finish(): void {
+    this.#isBroken = true;
+    this.#output.flush();
+    this.#socket.end();
+    this.#expires = this.#ticks + lingerTicks;
+  }
+
+  #closeStreams(): void {
+    const streams = [...this.#streams.values()];
+    this.#streams.clear();
+    for (const stream of streams) stream.close();
+    this.#drained();
+  }
+}
+
+const tooManyHeaders = encodeHeaders([[":status", "431"]]);
+
+const protocolError = (message: string) => new ConnectionError(errorCode.PROTOCOL_ERROR, message);
+const frameSize = (what: string) =>
+  new ConnectionError(errorCode.FRAME_SIZE_ERROR, `a frame ${what} of a wrong length`);
+const noSettings = () => protocolError("the first frame is not SETTINGS");
+const windowOverflow = () =>
+  new ConnectionError(errorCode.FLOW_CONTROL_ERROR, "a window of more than 2^31 - 1 bytes");
+const calm = (what: string) => new ConnectionError(errorCode.ENHANCE_YOUR_CALM, `too many ${what}`);
