@@ -56,20 +56,25 @@ function nullKernel(
 
 /** Waits at a time, at most; schedulers keep a few runs on a unit. */
 const slots = 1024;
+const leadPlace = slots + 1;
+
+/** Waking early, at most: what is left to a time is waited for in turns of the event loop. */
+const mostLeadMs = 0.5;
 
 /**
- * Waits to a tenth of a millisecond, where timers of an event loop know whole ones. A thread sleeps on a
- * futex until the next time has come; nobody spins. Times stand in memory that it shares, and it is woken only for one
- * that is earlier than what it sleeps for: a message for each would cost more than serving a small request.
+ * Waits to some hundredths of a millisecond, where timers of an event loop know whole ones. A thread sleeps on a
+ * futex until the next time has nearly come: by as much before it as waking up and telling takes at least. Times
+ * stand in memory that it shares, and it is woken only for one that is earlier than what it sleeps for: a message for
+ * each would cost more than serving a small request.
  */
 class PreciseClock {
   /** How often something has changed; and 1 at the end. */
   readonly #changes = new Int32Array(new SharedArrayBuffer(8));
-  /** First when the thread wakes, then a time for each wait; infinite where there is none. */
-  readonly #times = new Float64Array(new SharedArrayBuffer(8 * (slots + 1))).fill(
+  /** First when the thread wakes, then a time for each wait; infinite where there is none. Last the lead. */
+  readonly #times = new Float64Array(new SharedArrayBuffer(8 * (slots + 2))).fill(
     Number.POSITIVE_INFINITY,
   );
-  readonly #waiting = new Map<number, () => void>();
+  readonly #waiting = new Map<number, Wait>();
   #free = Array.from({ length: slots }, (_, i) => slots - i);
   #worker: Worker | undefined;
 
@@ -82,7 +87,7 @@ class PreciseClock {
     const worker = this.#worker;
     return new Promise((resolve) => {
       if (this.#waiting.size === 0) worker.ref();
-      this.#waiting.set(slot, resolve);
+      this.#waiting.set(slot, { atMs, resolve });
       const at = performance.timeOrigin + atMs;
       this.#times[slot] = at;
       Atomics.add(this.#changes, 0, 1);
@@ -97,11 +102,12 @@ class PreciseClock {
       Atomics.notify(this.#changes, 0);
     }
     this.#worker = undefined;
-    for (const resolve of this.#waiting.values()) resolve();
+    for (const { resolve } of this.#waiting.values()) resolve();
     this.#waiting.clear();
   }
 
   #start(): Worker {
+    this.#times[leadPlace] = 0;
     const worker = new Worker(clockSource, {
       eval: true,
       execArgv: [],
@@ -110,14 +116,37 @@ class PreciseClock {
     });
     worker.unref();
     worker.on("message", (slot: number) => {
-      const resolve = this.#waiting.get(slot);
-      if (!this.#waiting.delete(slot)) return;
-      this.#free.push(slot);
-      if (this.#waiting.size === 0) worker.unref();
-      resolve?.();
+      const wait = this.#waiting.get(slot);
+      if (wait === undefined) return;
+      this.#adaptLead(performance.now() - wait.atMs);
+      this.#finish(worker, slot, wait);
     });
     return worker;
   }
+
+  #finish(worker: Worker, slot: number, wait: Wait): void {
+    if (performance.now() < wait.atMs && this.#worker === worker) {
+      setImmediate(() => this.#finish(worker, slot, wait));
+      return;
+    }
+    if (!this.#waiting.delete(slot)) return;
+    this.#free.push(slot);
+    if (this.#waiting.size === 0) worker.unref();
+    wait.resolve();
+  }
+
+  /** Follows the least of what waking takes: down at once, up slowly. */
+  #adaptLead(lateMs: number): void {
+    const lead = this.#times[leadPlace];
+    const took = lead + lateMs;
+    const next = lead + (took - lead) * (took < lead ? 0.5 : 0.02);
+    this.#times[leadPlace] = Math.min(mostLeadMs, Math.max(0, next));
+  }
+}
+
+interface Wait {
+  readonly atMs: number;
+  readonly resolve: () => void;
 }
 
 /** Text, for the reason that `emulator-worker.ts` gives. */
@@ -127,9 +156,10 @@ const { changes, times } = workerData;
 for (;;) {
   const seen = Atomics.load(changes, 0);
   if (Atomics.load(changes, 1) === 1) break;
-  const now = performance.timeOrigin + performance.now();
+  const lead = times[times.length - 1];
+  const now = performance.timeOrigin + performance.now() + lead;
   let next = Infinity;
-  for (let slot = 1; slot < times.length; slot++) {
+  for (let slot = 1; slot < times.length - 1; slot++) {
     const at = times[slot];
     if (at <= now) {
       times[slot] = Infinity;

@@ -25,6 +25,11 @@ export class DeviceLane {
     this.#maxRuns = maxRuns;
   }
 
+  /** Nothing runs on it. */
+  get isIdle(): boolean {
+    return this.#runs === 0;
+  }
+
   /** Asks for a turn: all that arrive in this turn of the event loop are looked at together. */
   request(user: LaneUser): void {
     this.#waiting.add(user);

@@ -21,9 +21,17 @@ export interface ModelSchedulerOptions {
 
 /** Runs on one executor at a time: one computes while the next one's rows are packed. */
 const leastDepth = 2;
-/** Short runs may stand deeper, so that the device has work while this thread is busy with something else. */
-const mostDepth = 8;
-const aheadMs = 4;
+/**
+ * Short runs may stand deeper, so that the device has work while this thread is busy with something else: by
+ * so many milliseconds of work, and more where the device has run dry while requests waited. What is ahead
+ * can be neither cancelled nor overtaken.
+ */
+const mostDepth = 32;
+const leastAheadMs = 4;
+const mostAheadMs = 32;
+/** How quickly it grows when the device has run dry, and shrinks with each run where it has not. */
+const aheadGrowth = 1.5;
+const aheadDecay = 0.999;
 
 /** An executor with what is on it. */
 interface Unit {
@@ -58,6 +66,7 @@ export class ModelScheduler extends ServedModel implements LaneUser {
   readonly #units: readonly Unit[];
   readonly #lanes: ReadonlySet<DeviceLane>;
   readonly #queue: RequestQueue;
+  #aheadMs = leastAheadMs;
   /** Where answers keep the order of the requests. */
   readonly #line: OrderedLine | undefined;
   /** The level of those that waited too long and are not rejected: behind all others. */
@@ -166,7 +175,7 @@ export class ModelScheduler extends ServedModel implements LaneUser {
   }
 
   #hasRoom({ runs, rows }: Unit): boolean {
-    return runs < leastDepth || (runs < mostDepth && rows * this.#msPerRow < aheadMs);
+    return runs < leastDepth || (runs < mostDepth && rows * this.#msPerRow < this.#aheadMs);
   }
 
   #leastLoaded(lane: DeviceLane): Unit | undefined {
@@ -259,7 +268,12 @@ export class ModelScheduler extends ServedModel implements LaneUser {
       this.#msPerRow += (serviceMs / rows - this.#msPerRow) / 4;
       this.recorder.run(rows, times);
     }
-    unit.executor.lane.end(this, expectedMs, serviceMs);
+    const { lane } = unit.executor;
+    lane.end(this, expectedMs, serviceMs);
+    this.#aheadMs =
+      lane.isIdle && this.#queue.count > 0
+        ? Math.min(mostAheadMs, this.#aheadMs * aheadGrowth)
+        : Math.max(leastAheadMs, this.#aheadMs * aheadDecay);
     for (const { request, rows: done } of parts) {
       request.runsInFlight--;
       if (times === undefined) {

@@ -274,6 +274,36 @@ describe("the scheduler", () => {
     for (const { runs } of units) expect(runs.length).toBeGreaterThanOrEqual(9);
   });
 
+  it("puts more on a device that has run dry while requests waited", async () => {
+    const lane = new DeviceLane("d", 99);
+    let finish: (() => void)[] = [];
+    const executor: Executor = {
+      lane,
+      maxRows: 1,
+      isBatching: true,
+      run: async (parts) => {
+        await new Promise<void>((done) => finish.push(done));
+        for (const { request } of parts) request.output(0).fill(0);
+        return { inputMs: 0, inferMs: 1, outputMs: 0 };
+      },
+      close: async () => {},
+    };
+    const { send } = setUp({ executors: [executor] });
+    const sent = Array.from({ length: 200 }, (_, i) => send([i]));
+    const depths: number[] = [];
+    // All runs are seen to end at once, as by a thread that was busy until long after the last.
+    while (depths.reduce((sum, depth) => sum + depth, 0) < sent.length) {
+      await new Promise((next) => setTimeout(next, 4));
+      depths.push(finish.length);
+      for (const done of finish) done();
+      finish = [];
+    }
+    await Promise.all(sent.map(({ answer }) => answer));
+    expect(depths[1]).toBeLessThanOrEqual(4);
+    expect(Math.max(...depths)).toBeGreaterThan(8);
+    expect(Math.max(...depths)).toBeLessThanOrEqual(32);
+  });
+
   it("answers in the order of the requests where the config wants that", async () => {
     for (const isOrdered of [true, false]) {
       // The first unit is slow, so that the second one's answers are there first.
