@@ -175,7 +175,9 @@ export class ModelScheduler extends ServedModel implements LaneUser {
   }
 
   #hasRoom({ runs, rows }: Unit): boolean {
-    return runs < leastDepth || (runs < mostDepth && rows * this.#msPerRow < this.#aheadMs);
+    if (runs < leastDepth) return true;
+    const isKnown = this.#msPerRow > 0;
+    return isKnown && runs < mostDepth && rows * this.#msPerRow < this.#aheadMs;
   }
 
   #leastLoaded(lane: DeviceLane): Unit | undefined {
