@@ -1,7 +1,7 @@
 import { fail } from "../base/index.ts";
 import { type ArgType, definePrimitive, type QuantArg, Ranges } from "../ir/index.ts";
 import { type Shape, sameShape, shapeText, sizeOf } from "../tensor/index.ts";
-import { addBias, biasShift, columnSums, multiplyRows } from "./family/product.ts";
+import { addBias, biasShift, columnSums, exactNumbers, multiplyRows } from "./family/product.ts";
 import {
   hasPads,
   padCodes,
@@ -59,6 +59,44 @@ function sizesOf([x, w]: readonly ArgType[], attrs: ConvAttrs) {
   return { groups, k, n, channels };
 }
 
+/**
+ * The convolution over real numbers.
+ *
+ * @param source x in its padding
+ * @param begin what each column starts from, `[M]`
+ */
+function convolve(
+  source: Float64Array,
+  weights: Float64Array,
+  begin: Float64Array,
+  { groups, k, n, channels, starts, steps }: Layout,
+): Float64Array {
+  const columns = groups * n;
+  const out = new Float64Array(starts.length * columns);
+  // Windows that follow one another in memory are the input itself.
+  const isDirect =
+    groups === 1 &&
+    starts.every((from, row) => from === row * k) &&
+    steps.every((step, i) => step === i);
+  const atOnce = isDirect ? starts.length : Math.max(64, Math.floor(panelNumbers / k));
+  const panel = isDirect ? source : new Float64Array(Math.min(atOnce, starts.length) * k);
+  for (let g = 0; g < groups; g++) {
+    const block = { data: weights, first: g * k * n, k, n };
+    const start = begin.subarray(g * n, (g + 1) * n);
+    for (let row = 0; row < starts.length; row += atOnce) {
+      const rows = Math.min(atOnce, starts.length - row);
+      if (!isDirect) {
+        for (let r = 0, to = 0; r < rows; r++) {
+          const from = starts[row + r] + g * channels;
+          for (let i = 0; i < k; i++) panel[to++] = source[from + steps[i]];
+        }
+      }
+      multiplyRows(panel, 0, rows, block, start, out, row * columns + g * n, columns);
+    }
+  }
+  return out;
+}
+
 /** One interval for all positions of a channel, the padding with it. */
 function channelInterval(
   x: QuantArg,
@@ -99,33 +137,11 @@ export const conv = definePrimitive<ConvAttrs>({
   },
   float: (args, attrs) => {
     const [x, w, bias] = args;
-    const { groups, k, n, channels, places, starts, steps } = layoutOf(args, attrs);
+    const layout = layoutOf(args, attrs);
+    const columns = layout.groups * layout.n;
     const source = padReals(x.data, x.shape, attrs, 0);
-    const columns = groups * n;
-    const out = new Float64Array(starts.length * columns);
-    const start = bias?.data ?? new Float64Array(columns);
-    // Windows that follow one another in memory are the input itself.
-    const isDirect =
-      groups === 1 &&
-      starts.every((from, row) => from === row * k) &&
-      steps.every((step, i) => step === i);
-    const atOnce = isDirect ? starts.length : Math.max(64, Math.floor(panelNumbers / k));
-    const panel = isDirect ? source : new Float64Array(Math.min(atOnce, starts.length) * k);
-    for (let g = 0; g < groups; g++) {
-      const block = { data: w.data, first: g * k * n, k, n };
-      const begin = start.subarray(g * n, (g + 1) * n);
-      for (let row = 0; row < starts.length; row += atOnce) {
-        const rows = Math.min(atOnce, starts.length - row);
-        if (!isDirect) {
-          for (let r = 0, to = 0; r < rows; r++) {
-            const from = starts[row + r] + g * channels;
-            for (let i = 0; i < k; i++) panel[to++] = source[from + steps[i]];
-          }
-        }
-        multiplyRows(panel, 0, rows, block, begin, out, row * columns + g * n, columns);
-      }
-    }
-    return { shape: [...places, columns], dtype: x.dtype, data: out };
+    const data = convolve(source, w.data, bias?.data ?? new Float64Array(columns), layout);
+    return { shape: [...layout.places, columns], dtype: x.dtype, data };
   },
   narrow: (args) => args.map((_, i) => i < 2),
   quant: (args, attrs) => {
@@ -143,15 +159,22 @@ export const conv = definePrimitive<ConvAttrs>({
     return { format: ranges.format(x.quant.format.frac + w.quant.format.frac), ranges };
   },
   fixed: ([x, w, bias], quants, attrs) => {
-    const { groups, k, n, channels, starts, steps } = layoutOf(quants, attrs);
-    const source = padCodes(x, quants[0].shape, attrs, 0n);
+    const layout = layoutOf(quants, attrs);
+    const { groups, k, n, channels, starts, steps } = layout;
     const shift = bias === undefined ? 0n : BigInt(biasShift(quants));
+    const begin = Array.from({ length: groups * n }, (_, c) => (bias?.[c] ?? 0n) << shift);
+    const numbers = exactNumbers(x, w, begin, k);
+    if (numbers !== undefined) {
+      const source = padReals(numbers.x, quants[0].shape, attrs, 0);
+      return Array.from(convolve(source, numbers.w, numbers.begin, layout), BigInt);
+    }
+    const source = padCodes(x, quants[0].shape, attrs, 0n);
     const out = new Array<bigint>(starts.length * groups * n);
     let at = 0;
     for (const first of starts) {
       for (let g = 0; g < groups; g++) {
         for (let c = 0; c < n; c++) {
-          let sum = bias === undefined ? 0n : bias[g * n + c] << shift;
+          let sum = begin[g * n + c];
           for (let i = 0; i < k; i++) {
             const weight = w[(g * k + i) * n + c];
             if (weight !== 0n) sum += source[first + g * channels + steps[i]] * weight;

@@ -8,7 +8,7 @@ import {
 } from "../ir/index.ts";
 import { type Shape, sameShape, shapeText, sizeOf } from "../tensor/index.ts";
 import { broadcastIndex, broadcastShapes } from "./family/broadcast.ts";
-import { addBias, biasShift, columnSums, multiplyRows } from "./family/product.ts";
+import { addBias, biasShift, columnSums, exactNumbers, multiplyRows } from "./family/product.ts";
 
 interface Layout extends Omit<MatmulKernel, "kind"> {
   readonly shape: Shape;
@@ -47,6 +47,22 @@ function layoutOf([a, b]: readonly ArgType[]): Layout {
     a: { offset: offsets(left, m * k), rowStride: k, columnStride: 1 },
     b: { offset: offsets(right, k * n), rowStride: n, columnStride: 1 },
   };
+}
+
+/** The product over real numbers, on top of what each column starts from. */
+function multiply(
+  a: Float64Array,
+  b: Float64Array,
+  begin: Float64Array,
+  layout: Layout,
+): Float64Array {
+  const { groups, m, k, n } = layout;
+  const out = new Float64Array(groups * m * n);
+  for (let g = 0; g < groups; g++) {
+    const block = { data: b, first: layout.b.offset[g], k, n };
+    multiplyRows(a, layout.a.offset[g], m, block, begin, out, g * m * n, n);
+  }
+  return out;
 }
 
 /** Adds up the least and greatest of each product; number arithmetic where it is exact. */
@@ -126,13 +142,7 @@ export const matmul = definePrimitive({
   float: (args) => {
     const layout = layoutOf(args);
     const [a, b, bias] = args;
-    const { groups, m, k, n } = layout;
-    const data = new Float64Array(groups * m * n);
-    const start = bias?.data ?? new Float64Array(n);
-    for (let g = 0; g < groups; g++) {
-      const block = { data: b.data, first: layout.b.offset[g], k, n };
-      multiplyRows(a.data, layout.a.offset[g], m, block, start, data, g * m * n, n);
-    }
+    const data = multiply(a.data, b.data, bias?.data ?? new Float64Array(layout.n), layout);
     return { shape: layout.shape, dtype: a.dtype, data };
   },
   narrow: (args) => args.map((_, i) => i < 2),
@@ -151,8 +161,14 @@ export const matmul = definePrimitive({
   },
   fixed: ([a, b, bias], quants) => {
     const layout = layoutOf(quants);
+    const shift = bias === undefined ? 0n : BigInt(biasShift(quants));
+    const begin = Array.from({ length: layout.n }, (_, c) => (bias?.[c] ?? 0n) << shift);
+    const numbers = exactNumbers(a, b, begin, layout.k);
+    if (numbers !== undefined) {
+      return Array.from(multiply(numbers.x, numbers.w, numbers.begin, layout), BigInt);
+    }
     return forEachResult(layout, (g, row, column) => {
-      let sum = bias === undefined ? 0n : bias[column] << BigInt(biasShift(quants));
+      let sum = begin[column];
       for (let i = 0; i < layout.k; i++) {
         const x = a[layout.a.offset[g] + row * layout.a.rowStride + i];
         sum += x * b[layout.b.offset[g] + i * layout.b.rowStride + column];

@@ -13,7 +13,7 @@ describe("--precision auto", () => {
     ["--target-sqnr", 40],
     ["--target-agreement", 99],
   ])(
-    "meets %s %d on the jet tagger with at least 30 %% less cost than the uniform width",
+    "meets %s %d on the jet tagger for at most 0.7 of the cost of the uniform width",
     async (option, value) => {
       const bundle = join(temporaryFolder(), "auto.n2f");
       const { exitCode, stdout, stderr } = await runCli([
