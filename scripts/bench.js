@@ -1,7 +1,8 @@
 // Measures what the project promises to be fast, and prints ratios against published figures of peers.
 // Times are CPU seconds, so that a busy machine matters less; still, compare ratios and not numbers.
 //
-//   npm run bench            compile, emulator, Verilator model
+//   npm run bench            compile, emulator, Verilator model, server
+//   npm run bench -- --serve the server alone
 //   npm run bench -- --synth also synthesis with Yosys (minutes)
 //
 // Workloads: the folder named by N2F_WORKLOADS, or `shared/workloads` beside the clone; without it the
@@ -257,6 +258,60 @@ function streams(folder) {
   );
 }
 
+/** What requests cost in the server beside one of grpc-js, and the scenarios of `nn2fpga bench serve`. */
+function serving() {
+  const program = [join(root, "scripts", "lib", "run-typescript.js")];
+  const ceilings = JSON.parse(
+    lastLine([...program, join(root, "test", "support", "serve", "print-ceilings.ts")]),
+  );
+  if (ceilings.missing !== undefined)
+    row("server: CPU of a request", "-", "", `no ${ceilings.missing}`);
+  else {
+    for (const { model, most, us, reference } of ceilings.grpc) {
+      row(
+        `server: CPU of a request over gRPC, ${model}`,
+        `${us.toFixed()} us`,
+        `grpc-js ${reference.toFixed()} us`,
+        `${(us / reference).toFixed(2)} of it (at most ${most})`,
+      );
+    }
+    const { us, grpc, reference } = ceilings.http;
+    row(
+      "server: CPU of a request over HTTP, small",
+      `${us.toFixed()} us`,
+      `grpc-js ${reference.toFixed()} us`,
+      `${(us / reference).toFixed(2)} of it, ${(us / grpc).toFixed(2)} of gRPC here`,
+    );
+    const { ms, reference: theirs } = ceilings.distance;
+    row(
+      "server: an image at 10 ms RTT",
+      `${ms.toFixed(1)} ms`,
+      `grpc-js ${theirs.toFixed(1)} ms`,
+      `${(ms / theirs).toFixed(2)} of it`,
+    );
+  }
+  for (const scenario of ["scale-out", "facile"]) {
+    const command = [join(root, "bin", "nn2fpga.js"), "bench", "serve", "--scenario", scenario];
+    const { findings } = JSON.parse(allOutput([...command, "--json"]));
+    for (const { name, value, wanted, isMet } of findings) {
+      row(
+        `${scenario}: ${name}`,
+        value.split(",")[0],
+        wanted.split(",")[0],
+        isMet ? "met" : "NOT MET",
+      );
+    }
+  }
+}
+
+function allOutput(command) {
+  const result = spawnSync(process.execPath, command, { encoding: "utf8", maxBuffer: 1 << 28 });
+  if (result.status !== 0) throw new Error(`${command.join(" ")} failed:\n${result.stderr}`);
+  return result.stdout;
+}
+
+const lastLine = (command) => allOutput(command).trim().split("\n").at(-1);
+
 /** Look-up tables by the recipe that keeps adders whole. */
 function synthesize(folder) {
   const { top, sources } = JSON.parse(readFileSync(join(folder, "manifest.json"), "utf8")).kernel;
@@ -281,7 +336,8 @@ function synthesize(folder) {
 
 try {
   row("what", "measured", "peer", "ratio");
-  if (!existsSync(workloads)) {
+  if (process.argv.includes("--serve")) serving();
+  else if (!existsSync(workloads)) {
     process.stdout.write(`no workloads at ${workloads}: measuring the examples alone\n`);
     for (const name of readdirSync(join(root, "examples")).filter((entry) => /^\d/.test(entry))) {
       const { folder, seconds, maxRssMb } = compileModel(
@@ -393,6 +449,7 @@ try {
         );
       }
     }
+    serving();
   }
 } finally {
   rmSync(work, { recursive: true, force: true });
