@@ -39,6 +39,9 @@ export class StreamInferCall implements CallHandler {
   #isSkipping = false;
   #isInputEnded = false;
   #isPaused = false;
+  /** Whether somebody will say when to look at it again. */
+  #awaitsDrain = false;
+  #awaitsRelief = false;
 
   constructor(core: InferenceCore, call: GrpcCall) {
     this.#core = core;
@@ -180,17 +183,30 @@ export class StreamInferCall implements CallHandler {
   /** Reads on, or not: many open answers, a slow reader on the other side, or little memory. */
   #settleReading(): void {
     const { stream } = this.#call;
-    const isFull = this.#open.length >= maxOpen || stream.needsDrain;
     const { pressure } = this.#core;
-    if (isFull || (pressure.isHigh && this.#current === undefined)) {
-      if (this.#isPaused) return;
-      this.#isPaused = true;
-      stream.pause();
-      if (stream.needsDrain) stream.onDrain(() => this.#settleReading());
-      if (pressure.isHigh) pressure.onRelief(() => this.#settleReading());
-    } else if (this.#isPaused && !stream.isClosed) {
+    const { needsDrain } = stream;
+    const isFull = this.#open.length >= maxOpen || needsDrain;
+    if (!isFull && !(pressure.isHigh && this.#current === undefined)) {
+      if (!this.#isPaused || stream.isClosed) return;
       this.#isPaused = false;
       stream.resume();
+      return;
+    }
+    if (!this.#isPaused) stream.pause();
+    this.#isPaused = true;
+    if (needsDrain && !this.#awaitsDrain) {
+      this.#awaitsDrain = true;
+      stream.onDrain(() => {
+        this.#awaitsDrain = false;
+        this.#settleReading();
+      });
+    }
+    if (pressure.isHigh && !this.#awaitsRelief) {
+      this.#awaitsRelief = true;
+      pressure.onRelief(() => {
+        this.#awaitsRelief = false;
+        this.#settleReading();
+      });
     }
   }
 }

@@ -1,5 +1,6 @@
 import type { Socket } from "node:net";
 import { isLoopback } from "../wire/client.ts";
+import { GatheredBytes } from "../wire/gathered-bytes.ts";
 import { Allowance } from "./allowance.ts";
 import { FrameReader, type FrameSink, withoutPadding } from "./frame-reader.ts";
 import {
@@ -37,8 +38,9 @@ const maxStreams = 1000;
 const maxFrameBytes = MiB;
 const headerTableBytes = 4096;
 const maxHeaderBytes = 64 * 1024;
-/** Frames of one header block. */
-const maxContinuations = 64;
+/** Of a header block in several frames: longer than any that may be, so that one too long is told so. */
+const maxBlockBytes = 4 * maxHeaderBytes;
+const maxBlockFrames = 64;
 
 const ourSettings = settingsFrame([
   [setting.HEADER_TABLE_SIZE, headerTableBytes],
@@ -52,6 +54,10 @@ const ourSettings = settingsFrame([
 const maxSentFrameBytes = 64 * 1024;
 /** Data up to this size is put into one buffer with its frame's head. */
 const copyBytes = 4096;
+/** Bytes on the line beyond which data waits, so that streams take turns. */
+const fullBytes = MiB;
+/** Bytes that a client leaves unread beyond which nothing more is read of it. */
+const unreadBytes = 8 * MiB;
 
 /** On the clock of `checkTime`, in seconds. */
 const prefaceTicks = 20;
@@ -74,8 +80,8 @@ interface OpenBlock {
   readonly streamId: number;
   readonly endsStream: boolean;
   readonly dependsOnItself: boolean;
-  readonly pieces: Buffer[];
-  bytes: number;
+  readonly bytes: GatheredBytes;
+  frames: number;
 }
 
 /**
@@ -103,6 +109,7 @@ export class Connection implements FrameSink, StreamOwner {
 
   /** The stream of the DATA frame that is being read; undefined where nobody wants it. */
   #dataStream: Http2Stream | undefined;
+  #dataLength = 0;
   #dataEndsStream = false;
   #receiveWindow = connectionWindow;
   /** Consumed, and not yet given back to the client's window. */
@@ -115,6 +122,10 @@ export class Connection implements FrameSink, StreamOwner {
   /** The next block of headers has to begin by saying that the table stays empty. */
   #saysEmptyTable = true;
   #draining: (() => void)[] = [];
+  /** Streams with data that waits, the next to send first. */
+  readonly #waiting = new Set<Http2Stream>();
+  #isTakingTurns = false;
+  #isUnread = false;
 
   readonly #resets = new Allowance(10_000, 1000);
   readonly #idleFrames = new Allowance(10_000, 1000);
@@ -125,6 +136,8 @@ export class Connection implements FrameSink, StreamOwner {
   #writtenAt = 0;
   #written = 0;
   #isEnding = false;
+  /** The last stream that is served, once that is said. */
+  #endId = maxWindow;
   /** When the socket is destroyed at the latest. */
   #expires = Number.POSITIVE_INFINITY;
   #isBroken = false;
@@ -137,13 +150,10 @@ export class Connection implements FrameSink, StreamOwner {
     this.#reader = new FrameReader(this, maxFrameBytes);
     this.#output.put(ourSettings);
     this.#output.put(windowUpdateFrame(0, connectionWindow - defaultWindow));
-    socket.on("drain", () => this.#drained());
+    socket.on("drain", () => this.#onDrain());
     socket.on("error", () => {}); // Told by `close`.
     socket.on("end", () => socket.destroy());
-    socket.on("close", () => {
-      this.#isBroken = true;
-      this.#closeStreams();
-    });
+    socket.on("close", () => this.#closeStreams());
   }
 
   get sendWindow(): number {
@@ -163,6 +173,10 @@ export class Connection implements FrameSink, StreamOwner {
       if (!(error instanceof ConnectionError)) throw error;
       this.#fail(error);
     }
+    // Until the client has read its answers.
+    if (this.#output.pendingBytes <= unreadBytes || this.#isUnread) return;
+    this.#isUnread = true;
+    this.#socket.pause();
   }
 
   /** Called each second. */
@@ -182,8 +196,10 @@ export class Connection implements FrameSink, StreamOwner {
       this.#socket.destroy();
       return;
     }
-    for (const stream of this.#streams.values()) {
-      if (stream.isBlocked && ++stream.stalledTicks > stalledTicks) stream.reset();
+    // Where the line is full, it is the connection that is stuck.
+    if (this.#output.pendingBytes > 0) return;
+    for (const stream of this.#waiting) {
+      if (++stream.stalledTicks > stalledTicks) stream.reset();
     }
   }
 
@@ -200,7 +216,8 @@ export class Connection implements FrameSink, StreamOwner {
   endAfterStreams(): void {
     if (this.#isBroken || this.#isEnding) return;
     this.#isEnding = true;
-    this.#output.put(goAwayFrame(this.#lastId, errorCode.NO_ERROR));
+    this.#endId = this.#lastId;
+    this.#output.put(goAwayFrame(this.#endId, errorCode.NO_ERROR));
     this.#endIfIdle();
   }
 
@@ -223,20 +240,30 @@ export class Connection implements FrameSink, StreamOwner {
   }
 
   sendData(stream: Http2Stream, bytes: Uint8Array, sent: (() => void) | undefined): number {
+    if (bytes.length === 0) {
+      this.#output.whenSent(() => sent?.());
+      return 0;
+    }
     const most = Math.min(maxSentFrameBytes, this.#peerFrameBytes);
     let at = 0;
     while (at < bytes.length) {
-      const room = Math.min(most, stream.sendWindow, this.#sendWindow);
-      const take = Math.min(bytes.length - at, room);
-      if (take <= 0) break;
+      const take = Math.min(bytes.length - at, most, stream.sendWindow, this.#sendWindow);
+      const isTurnOver = at > 0 && this.#isTakingTurns;
+      if (take <= 0 || isTurnOver || this.#output.pendingBytes > fullBytes) {
+        this.#waiting.add(stream);
+        break;
+      }
       const isLast = at + take === bytes.length;
       this.#putData(stream.id, bytes.subarray(at, at + take), isLast ? sent : undefined);
       stream.sendWindow -= take;
       this.#sendWindow -= take;
       at += take;
     }
-    if (bytes.length === 0) sent?.();
     return at;
+  }
+
+  whenSent(callback: () => void): void {
+    this.#output.whenSent(callback);
   }
 
   #putData(id: number, bytes: Uint8Array, sent: (() => void) | undefined): void {
@@ -267,13 +294,15 @@ export class Connection implements FrameSink, StreamOwner {
   }
 
   ended(stream: Http2Stream, code: ErrorCode | undefined): void {
-    if (code !== undefined && !this.#isBroken) this.#output.put(resetFrame(stream.id, code));
+    if (code !== undefined) this.#output.put(resetFrame(stream.id, code));
     this.#forget(stream, code !== undefined);
   }
 
   // What comes.
 
   dataBegan(flags: number, streamId: number, length: number): void {
+    this.#dataStream = undefined;
+    if (this.#isBroken) return;
     this.#expectNoBlock();
     if (!this.#hasSettings) throw noSettings();
     if (streamId === 0) throw protocolError("DATA on stream 0");
@@ -281,18 +310,17 @@ export class Connection implements FrameSink, StreamOwner {
       throw new ConnectionError(errorCode.FLOW_CONTROL_ERROR, "more data than its window allows");
     }
     this.#receiveWindow -= length;
+    this.#dataLength = length;
     this.#dataEndsStream = (flags & flag.END_STREAM) !== 0;
-    if (length === 0 && !this.#dataEndsStream) this.#countIdleFrame();
     const stream = this.#openStream(streamId);
-    this.#dataStream = stream;
     if (stream === undefined) return;
-    if (stream.isInputEnded) {
-      this.#dataStream = undefined;
-      stream.reset(errorCode.STREAM_CLOSED);
-    } else if (length > stream.receiveWindow) {
-      this.#dataStream = undefined;
-      stream.reset(errorCode.FLOW_CONTROL_ERROR);
-    } else stream.receiveWindow -= length;
+    if (stream.isInputEnded) this.#breakOff(streamId, errorCode.STREAM_CLOSED);
+    else if (length > stream.receiveWindow) {
+      this.#breakOff(streamId, errorCode.FLOW_CONTROL_ERROR);
+    } else {
+      stream.receiveWindow -= length;
+      this.#dataStream = stream;
+    }
   }
 
   data(bytes: Buffer): void {
@@ -308,6 +336,8 @@ export class Connection implements FrameSink, StreamOwner {
   dataEnded(paddingBytes: number): void {
     const stream = this.#dataStream;
     this.#dataStream = undefined;
+    const isIdle = paddingBytes === this.#dataLength && !this.#dataEndsStream;
+    if (isIdle && !this.#isBroken) this.#countIdleFrame();
     if (stream === undefined || stream.isClosed) this.#returnWindow(paddingBytes);
     else {
       this.consumed(stream, paddingBytes);
@@ -316,7 +346,8 @@ export class Connection implements FrameSink, StreamOwner {
   }
 
   frame(type: number, flags: number, streamId: number, payload: Buffer): void {
-    if (this.#block !== undefined && type !== frameType.CONTINUATION) this.#expectNoBlock();
+    if (this.#isBroken) return;
+    if (type !== frameType.CONTINUATION) this.#expectNoBlock();
     if (!this.#hasSettings && type !== frameType.SETTINGS) throw noSettings();
     const handle = this.#handlers[type];
     // Extensions may be passed over.
@@ -351,7 +382,8 @@ export class Connection implements FrameSink, StreamOwner {
       block = block.subarray(5);
     }
     const endsStream = (flags & flag.END_STREAM) !== 0;
-    const open: OpenBlock = { streamId, endsStream, dependsOnItself, pieces: [], bytes: 0 };
+    const bytes = new GatheredBytes();
+    const open: OpenBlock = { streamId, endsStream, dependsOnItself, bytes, frames: 0 };
     if ((flags & flag.END_HEADERS) !== 0) this.#onBlock(open, block);
     else {
       this.#block = open;
@@ -367,15 +399,14 @@ export class Connection implements FrameSink, StreamOwner {
     this.#addToBlock(open, payload);
     if ((flags & flag.END_HEADERS) === 0) return;
     this.#block = undefined;
-    this.#onBlock(open, Buffer.concat(open.pieces));
+    this.#onBlock(open, open.bytes.take());
   }
 
   #addToBlock(open: OpenBlock, piece: Buffer): void {
-    open.bytes += piece.length;
-    if (open.bytes > maxHeaderBytes || open.pieces.length > maxContinuations) {
+    open.bytes.push(piece);
+    if (open.bytes.length > maxBlockBytes || ++open.frames > maxBlockFrames) {
       throw new ConnectionError(errorCode.ENHANCE_YOUR_CALM, "headers that do not end");
     }
-    open.pieces.push(Buffer.from(piece));
   }
 
   #onBlock({ streamId, endsStream, dependsOnItself }: OpenBlock, block: Buffer): void {
@@ -435,9 +466,9 @@ export class Connection implements FrameSink, StreamOwner {
     fields: readonly Field[] | undefined,
     endsStream: boolean,
   ): void {
-    if (stream.isInputEnded) stream.reset(errorCode.STREAM_CLOSED);
+    if (stream.isInputEnded) this.#breakOff(stream.id, errorCode.STREAM_CLOSED);
     else if (!endsStream || fields === undefined || trailersProblem(fields) !== undefined) {
-      stream.reset(errorCode.PROTOCOL_ERROR);
+      this.#breakOff(stream.id, errorCode.PROTOCOL_ERROR);
     } else this.#endInput(stream);
   }
 
@@ -457,9 +488,7 @@ export class Connection implements FrameSink, StreamOwner {
     const isLong = payload.length !== 5;
     if (!isLong && (payload.readUInt32BE(0) & 0x7fffffff) !== streamId) return;
     const code = isLong ? errorCode.FRAME_SIZE_ERROR : errorCode.PROTOCOL_ERROR;
-    const stream = this.#streams.get(streamId);
-    if (stream === undefined) this.#output.put(resetFrame(streamId, code));
-    else stream.reset(code);
+    this.#breakOff(streamId, code);
   }
 
   #onReset(_flags: number, streamId: number, payload: Buffer): void {
@@ -480,9 +509,11 @@ export class Connection implements FrameSink, StreamOwner {
       return;
     }
     this.#hasSettings = true;
+    const before = this.#peerWindow;
     for (let at = 0; at < payload.length; at += 6) {
       this.#set(payload.readUInt16BE(at), payload.readUInt32BE(at + 2));
     }
+    this.#changeWindows(this.#peerWindow - before);
     this.#acknowledge(frameOf(frameType.SETTINGS, flag.ACK, 0, Buffer.alloc(0)));
     this.#sendMore();
   }
@@ -495,12 +526,15 @@ export class Connection implements FrameSink, StreamOwner {
       this.#peerFrameBytes = value;
     } else if (id === setting.INITIAL_WINDOW_SIZE) {
       if (value > maxWindow) throw windowOverflow();
-      const change = value - this.#peerWindow;
       this.#peerWindow = value;
-      for (const stream of this.#streams.values()) {
-        stream.sendWindow += change;
-        if (stream.sendWindow > maxWindow) throw windowOverflow();
-      }
+    }
+  }
+
+  #changeWindows(change: number): void {
+    if (change === 0) return;
+    for (const stream of this.#streams.values()) {
+      stream.sendWindow += change;
+      if (stream.sendWindow > maxWindow) throw windowOverflow();
     }
   }
 
@@ -531,15 +565,12 @@ export class Connection implements FrameSink, StreamOwner {
     const stream = this.#openStream(streamId, true);
     if (stream === undefined) return;
     if (increment === 0) {
-      stream.reset(errorCode.PROTOCOL_ERROR);
+      this.#breakOff(streamId, errorCode.PROTOCOL_ERROR);
       return;
     }
     stream.sendWindow += increment;
-    if (stream.sendWindow > maxWindow) stream.reset(errorCode.FLOW_CONTROL_ERROR);
-    else {
-      stream.sendMore();
-      if (!stream.needsDrain) this.#drained();
-    }
+    if (stream.sendWindow > maxWindow) this.#breakOff(streamId, errorCode.FLOW_CONTROL_ERROR);
+    else if (stream.isBlocked) this.#sendMore();
   }
 
   /**
@@ -553,7 +584,7 @@ export class Connection implements FrameSink, StreamOwner {
       throw protocolError(`a frame on stream ${streamId}, which is not open`);
     }
     if (!isHarmless && this.#ends.get(streamId) !== true) {
-      this.#output.put(resetFrame(streamId, errorCode.STREAM_CLOSED));
+      this.#refuse(streamId, errorCode.STREAM_CLOSED);
     }
     return undefined;
   }
@@ -561,18 +592,27 @@ export class Connection implements FrameSink, StreamOwner {
   #endInput(stream: Http2Stream): void {
     const { contentLength } = stream;
     if (contentLength !== undefined && contentLength !== stream.bodyBytes) {
-      stream.reset(errorCode.PROTOCOL_ERROR);
+      this.#breakOff(stream.id, errorCode.PROTOCOL_ERROR);
     } else stream.inputEnded();
   }
 
-  /** Refuses a stream before there is one. */
+  /** Ends what the client has broken a rule with. Such streams cost as much as those that it resets itself. */
+  #breakOff(streamId: number, code: ErrorCode): void {
+    if (!this.#resets.take()) throw calm("streams that have to be broken off");
+    const stream = this.#streams.get(streamId);
+    if (stream === undefined) this.#output.put(resetFrame(streamId, code));
+    else stream.reset(code);
+  }
+
+  /** Refuses a stream that is not there. */
   #refuse(streamId: number, code: ErrorCode): void {
-    this.#output.put(resetFrame(streamId, code));
+    this.#breakOff(streamId, code);
     this.#remember(streamId, true);
   }
 
   #forget(stream: Http2Stream, isBrokenOff: boolean): void {
     if (!this.#streams.delete(stream.id)) return;
+    this.#waiting.delete(stream);
     this.#remember(stream.id, isBrokenOff);
     stream.close();
     this.#endIfIdle();
@@ -595,16 +635,29 @@ export class Connection implements FrameSink, StreamOwner {
     this.#unreturned = 0;
   }
 
-  /** Streams that wait for a window take turns. */
+  /** Streams with data that waits take turns of one frame, as long as windows and the line have room. */
   #sendMore(): void {
-    for (const stream of [...this.#streams.values()]) {
-      if (this.#sendWindow <= 0) return;
-      if (stream.isBlocked) stream.sendMore();
+    this.#isTakingTurns = true;
+    for (const stream of this.#waiting) {
+      if (this.#sendWindow <= 0 || this.#output.pendingBytes > fullBytes) break;
+      if (stream.sendWindow <= 0) continue;
+      this.#waiting.delete(stream);
+      // With something left it comes behind the others, and its turn comes again.
+      stream.sendMore();
     }
-    this.#drained();
+    this.#isTakingTurns = false;
+    this.#tellDrained();
   }
 
-  #drained(): void {
+  /** The client has taken all. */
+  #onDrain(): void {
+    this.#sendMore();
+    if (!this.#isUnread) return;
+    this.#isUnread = false;
+    this.#socket.resume();
+  }
+
+  #tellDrained(): void {
     const waiting = this.#draining;
     this.#draining = [];
     for (const callback of waiting) callback();
@@ -631,24 +684,26 @@ export class Connection implements FrameSink, StreamOwner {
   }
 
   #fail({ code, message }: ConnectionError): void {
-    this.#output.put(goAwayFrame(this.#lastId, code, message));
-    this.#finish();
+    const lastId = Math.min(this.#lastId, this.#endId);
     this.#closeStreams();
+    this.#output.put(goAwayFrame(lastId, code, message));
+    this.#finish();
   }
 
   /** Says what is to be said, and closes when the client has, or a little later. */
   #finish(): void {
     this.#isBroken = true;
-    this.#output.flush();
-    this.#socket.end();
+    this.#output.end();
     this.#expires = this.#ticks + lingerTicks;
   }
 
   #closeStreams(): void {
+    this.#isBroken = true;
     const streams = [...this.#streams.values()];
     this.#streams.clear();
+    this.#waiting.clear();
     for (const stream of streams) stream.close();
-    this.#drained();
+    this.#tellDrained();
   }
 }
 

@@ -1,3 +1,4 @@
+import { GatheredBytes } from "../wire/gathered-bytes.ts";
 import { headBytes } from "./frame-writer.ts";
 import { ConnectionError, errorCode, flag, frameType, preface } from "./protocol.ts";
 
@@ -19,8 +20,9 @@ export class FrameReader {
   readonly #maxFrameBytes: number;
   /** Of the client's preface. */
   #prefaceRead = 0;
-  /** The beginning of a frame of which more has to come. */
-  #carry: Buffer | undefined;
+  /** The beginning of a frame of which more has to come, and at how many bytes it is looked at again. */
+  readonly #begun = new GatheredBytes();
+  #needed = 0;
   /** Of a DATA frame: its bytes to come, and its padding behind them, -1 while unknown. */
   #dataBytes = -1;
   #paddingBytes = 0;
@@ -34,25 +36,31 @@ export class FrameReader {
   /** @throws ConnectionError */
   push(chunk: Buffer): void {
     let at = this.#prefaceRead < preface.length ? this.#readPreface(chunk) : 0;
-    let bytes = chunk;
-    if (this.#carry !== undefined) {
-      bytes = Buffer.concat([this.#carry, at === 0 ? chunk : chunk.subarray(at)]);
-      this.#carry = undefined;
-      at = 0;
-    }
-    while (at < bytes.length) {
-      if (this.#dataBytes >= 0) {
-        at = this.#readData(bytes, at);
-        continue;
+    while (at < chunk.length) {
+      if (this.#dataBytes >= 0) at = this.#readData(chunk, at);
+      else if (this.#begun.length > 0) at = this.#complete(chunk, at);
+      else {
+        const needed = this.#bytesNeeded(chunk, at);
+        if (needed > chunk.length - at) {
+          this.#needed = needed;
+          this.#begun.push(chunk.subarray(at));
+          return;
+        }
+        at = this.#readFrame(chunk, at);
       }
-      const next = this.#readFrame(bytes, at);
-      if (next === at) {
-        // A copy: the memory behind the view is read into again.
-        this.#carry = Buffer.from(bytes.subarray(at));
-        return;
-      }
-      at = next;
     }
+  }
+
+  /** Adds to the frame that has begun, and reads it if that is all of it. */
+  #complete(chunk: Buffer, from: number): number {
+    const end = Math.min(chunk.length, from + this.#needed - this.#begun.length);
+    this.#begun.push(chunk.subarray(from, end));
+    if (this.#begun.length < this.#needed) return end;
+    const begun = this.#begun.take();
+    this.#needed = this.#bytesNeeded(begun, 0);
+    if (this.#needed > begun.length) this.#begun.push(begun);
+    else this.#readFrame(begun, 0);
+    return end;
   }
 
   #readPreface(chunk: Buffer): number {
@@ -65,35 +73,39 @@ export class FrameReader {
     return take;
   }
 
-  /** Gives `at` where too little is there. */
-  #readFrame(bytes: Buffer, at: number): number {
-    if (bytes.length - at < headBytes) return at;
-    const length = (bytes[at] << 16) | (bytes[at + 1] << 8) | bytes[at + 2];
+  /** How much of the frame at `at` must be there to read it, as far as that can be said. */
+  #bytesNeeded(bytes: Buffer, at: number): number {
+    if (bytes.length - at < headBytes) return headBytes;
+    const length = bytes.readUIntBE(at, 3);
     if (length > this.#maxFrameBytes) {
       throw new ConnectionError(errorCode.FRAME_SIZE_ERROR, `a frame of ${length} bytes`);
     }
+    if (bytes[at + 3] !== frameType.DATA) return headBytes + length;
+    if ((bytes[at + 4] & flag.PADDED) === 0) return headBytes;
+    if (length === 0) throw tooShort();
+    return headBytes + 1;
+  }
+
+  /** Gives the place behind it; for DATA, behind its head. */
+  #readFrame(bytes: Buffer, at: number): number {
+    const length = bytes.readUIntBE(at, 3);
     const [type, flags] = [bytes[at + 3], bytes[at + 4]];
     const streamId = bytes.readUInt32BE(at + 5) & 0x7fffffff;
     const start = at + headBytes;
-    if (type === frameType.DATA) {
-      const isPadded = (flags & flag.PADDED) !== 0;
-      if (isPadded) {
-        if (length === 0) throw tooShort();
-        if (start === bytes.length) return at;
-      }
-      this.#sink.dataBegan(flags, streamId, length);
-      const padding = isPadded ? bytes[start] : 0;
-      const prefix = isPadded ? 1 : 0;
-      if (padding + prefix > length) throw longPadding();
-      this.#dataBytes = length - prefix - padding;
-      this.#paddingLeft = padding;
-      this.#paddingBytes = padding + prefix;
-      if (this.#dataBytes + padding === 0) this.#endData();
-      return start + prefix;
+    if (type !== frameType.DATA) {
+      this.#sink.frame(type, flags, streamId, bytes.subarray(start, start + length));
+      return start + length;
     }
-    if (bytes.length - start < length) return at;
-    this.#sink.frame(type, flags, streamId, bytes.subarray(start, start + length));
-    return start + length;
+    const isPadded = (flags & flag.PADDED) !== 0;
+    const padding = isPadded ? bytes[start] : 0;
+    const prefix = isPadded ? 1 : 0;
+    if (padding + prefix > length) throw longPadding();
+    this.#sink.dataBegan(flags, streamId, length);
+    this.#dataBytes = length - prefix - padding;
+    this.#paddingLeft = padding;
+    this.#paddingBytes = padding + prefix;
+    if (this.#dataBytes + padding === 0) this.#endData();
+    return start + prefix;
   }
 
   #readData(bytes: Buffer, from: number): number {

@@ -41,7 +41,7 @@ export class HpackDecoder {
   /** Whether the last block left the table as it was. */
   #isUnchanged = false;
 
-  #bytes: Uint8Array = new Uint8Array();
+  #bytes: Buffer = Buffer.alloc(0);
   #at = 0;
 
   /**
@@ -60,22 +60,21 @@ export class HpackDecoder {
   }
 
   /** @returns the fields in order; undefined if they are more than the limit. @throws ConnectionError */
-  decode(block: Uint8Array): Field[] | undefined {
+  decode(block: Buffer): Field[] | undefined {
     this.#bytes = block;
     this.#at = 0;
     this.#isUnchanged = true;
     const fields: Field[] = [];
     let listBytes = 0;
-    let isFirst = true;
+    let hasFields = false;
     while (this.#at < block.length) {
       const first = block[this.#at];
       if ((first & 0xe0) === 0x20) {
-        if (!isFirst && fields.length > 0) throw malformed("a table size behind fields");
+        if (hasFields) throw malformed("a table size behind fields");
         this.#resize(this.#integer(5));
-        isFirst = false;
         continue;
       }
-      isFirst = false;
+      hasFields = true;
       const field = this.#field(first);
       listBytes += sizeOf(field);
       // A small block can stand for much: nothing is kept of what is too long.
@@ -147,9 +146,7 @@ export class HpackDecoder {
     if (to > this.#bytes.length) throw malformed("a text that is cut short");
     this.#at = to;
     if (isHuffman) return decodeHuffman(this.#bytes, from, to);
-    let text = "";
-    for (let at = from; at < to; at++) text += String.fromCharCode(this.#bytes[at]);
-    return text;
+    return this.#bytes.toString("latin1", from, to);
   }
 
   #byte(): number {

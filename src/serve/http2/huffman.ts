@@ -53,7 +53,9 @@ function makeTree(): Int16Array {
 
 /** @throws ConnectionError COMPRESSION_ERROR for the end mark, or padding that is not its beginning */
 export function decodeHuffman(bytes: Uint8Array, from: number, to: number): string {
-  let text = "";
+  // The shortest code has 5 bits.
+  const text = Buffer.allocUnsafe(Math.floor((8 * (to - from)) / 5));
+  let length = 0;
   let node = 0;
   /** Bits since the last byte, and whether all of them are ones. */
   let [pending, isOnes] = [0, true];
@@ -69,12 +71,12 @@ export function decodeHuffman(bytes: Uint8Array, from: number, to: number): stri
       }
       const symbol = -1 - next;
       if (symbol === endMark) throw malformed("the end mark inside a text");
-      text += String.fromCharCode(symbol);
+      text[length++] = symbol;
       [node, pending, isOnes] = [0, 0, true];
     }
   }
   if (pending > 7 || !isOnes) throw malformed("padding of a text");
-  return text;
+  return text.toString("latin1", 0, length);
 }
 
 const malformed = (what: string) =>

@@ -25,6 +25,7 @@ export function requestHeaders(fields: readonly Field[]): Headers | string {
       if (isRegular) return `${name} behind other headers`;
       if (!pseudo.has(name)) return `the unknown ${name}`;
       if (headers[name] !== undefined) return `${name} twice`;
+      if (!isValue(value)) return `a malformed value of ${name}`;
       headers[name] = value;
       continue;
     }
@@ -38,6 +39,8 @@ export function requestHeaders(fields: readonly Field[]): Headers | string {
   for (const name of [":method", ":scheme", ":path"]) {
     if ((headers[name] ?? "") === "") return `no ${name}`;
   }
+  const length = headers["content-length"];
+  if (length !== undefined && !/^\d{1,15}$/.test(length)) return "a malformed content-length";
   return headers;
 }
 
@@ -62,10 +65,14 @@ function fieldProblem(name: string, value: string): string | undefined {
 /** Tokens without capital letters. @see RFC 9110 section 5.6.2 */
 const isName = (name: string): boolean => /^[!#$%&'*+\-.^_`|~0-9a-z]+$/.test(name);
 
+/** @see RFC 9113 section 8.2.1 */
 const isValue = (value: string): boolean => {
+  if (isBlank(value.charCodeAt(0)) || isBlank(value.charCodeAt(value.length - 1))) return false;
   for (let at = 0; at < value.length; at++) {
     const code = value.charCodeAt(at);
     if (code === 0 || code === 10 || code === 13) return false;
   }
   return true;
 };
+
+const isBlank = (code: number): boolean => code === 0x20 || code === 0x09;

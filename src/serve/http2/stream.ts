@@ -1,3 +1,4 @@
+import { GatheredBytes } from "../wire/gathered-bytes.ts";
 import { type ErrorCode, errorCode } from "./protocol.ts";
 import type { Headers } from "./request-headers.ts";
 
@@ -19,8 +20,10 @@ export interface StreamOwner {
   readonly sendWindow: number;
   readonly pendingBytes: number;
   sendHeaders(stream: Http2Stream, block: Buffer, isLast: boolean): void;
-  /** As much of it as windows allow. @returns bytes that went */
+  /** As much of it as windows and other streams' turns allow. @returns bytes that went */
   sendData(stream: Http2Stream, bytes: Uint8Array, sent: (() => void) | undefined): number;
+  /** Calls back when nobody needs the memory any more of what went so far. */
+  whenSent(callback: () => void): void;
   /** Whoever waits for room on the line. */
   onDrain(callback: () => void): void;
   /** The handler has seen so many bytes, or nobody ever will: the client may send as many more. */
@@ -37,6 +40,9 @@ interface Piece {
 
 /** Bytes on the line beyond which a stream should wait before it says more. */
 const fullBytes = 1024 * 1024;
+
+/** What was held is handed on in pieces of this size, so that the handler can pause again. */
+const deliveredBytes = 64 * 1024;
 
 /** One request and its answer. */
 export class Http2Stream {
@@ -56,8 +62,8 @@ export class Http2Stream {
   #handler: StreamHandler | undefined;
   #isPaused = false;
   /** Came while nobody takes it. */
-  #held: Buffer[] = [];
-  #heldBytes = 0;
+  readonly #held = new GatheredBytes();
+  #isDelivering = false;
   #isInputEnded = false;
   #isInputTold = false;
   /** Waits for the client's window. */
@@ -106,7 +112,7 @@ export class Http2Stream {
 
   /** Bytes that came and that nobody has taken. */
   get heldBytes(): number {
-    return this.#heldBytes;
+    return this.#held.length;
   }
 
   /** Whether the client is slow, so that more should wait for `onDrain`. */
@@ -167,8 +173,7 @@ export class Http2Stream {
   /** For the connection: bytes have come. */
   received(bytes: Buffer): void {
     if (this.#handler === undefined || this.#isPaused) {
-      this.#held.push(Buffer.from(bytes));
-      this.#heldBytes += bytes.length;
+      this.#held.push(bytes);
       return;
     }
     if (!this.#isOutputEnded) this.#handler.data(bytes);
@@ -182,7 +187,7 @@ export class Http2Stream {
     if (this.#isOutputEnded && !this.#isClosed) this.#owner.ended(this, undefined);
   }
 
-  /** For the connection: a window has opened. */
+  /** For the connection: it is this stream's turn to send of what waits. */
   sendMore(): void {
     while (this.#queue.length > 0) {
       const piece = this.#queue[0];
@@ -202,10 +207,10 @@ export class Http2Stream {
     this.#isClosed = true;
     const queue = this.#queue;
     this.#queue = [];
-    if (this.#heldBytes > 0) this.#owner.consumed(this, this.#heldBytes);
-    this.#held = [];
-    this.#heldBytes = 0;
-    for (const { sent } of queue) sent?.();
+    const heldBytes = this.#held.take().length;
+    if (heldBytes > 0) this.#owner.consumed(this, heldBytes);
+    // The first may be on the line in part.
+    for (const { sent } of queue) if (sent !== undefined) this.#owner.whenSent(sent);
     this.#handler?.closed();
   }
 
@@ -233,14 +238,16 @@ export class Http2Stream {
 
   #deliver(): void {
     const handler = this.#handler;
-    while (handler !== undefined && !this.#isPaused && this.#held.length > 0) {
-      const bytes = this.#held.shift() as Buffer;
-      this.#heldBytes -= bytes.length;
-      handler.data(bytes);
+    // A handler that pauses and resumes within one call gets what is next after that call.
+    if (handler === undefined || this.#isDelivering) return;
+    this.#isDelivering = true;
+    while (!this.#isPaused && this.#held.length > 0) {
+      const bytes = this.#held.take(deliveredBytes);
+      if (!this.#isOutputEnded) handler.data(bytes);
       this.#owner.consumed(this, bytes.length);
     }
-    if (handler === undefined || this.#isPaused || !this.#isInputEnded) return;
-    if (this.#isInputTold || this.#isClosed) return;
+    this.#isDelivering = false;
+    if (this.#isPaused || !this.#isInputEnded || this.#isInputTold || this.#isClosed) return;
     this.#isInputTold = true;
     handler.inputEnded();
   }
