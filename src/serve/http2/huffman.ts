@@ -6,7 +6,7 @@ import { ConnectionError, errorCode } from "./protocol.ts";
  *
  * @see RFC 7541 appendix B
  */
-const codeBits = [
+export const codeBits = [
   ...[13, 23, 28, 28, 28, 28, 28, 28, 28, 24, 30, 28, 28, 30, 28, 28],
   ...[28, 28, 28, 28, 28, 28, 30, 28, 28, 28, 28, 28, 28, 28, 28, 28],
   ...[6, 10, 10, 12, 13, 6, 8, 11, 10, 10, 8, 11, 8, 6, 6, 6],
