@@ -7,7 +7,9 @@ import {
   type DepthwiseParameters,
   depthwiseMemories,
   type HardwareModule,
+  type MvuParameters,
   memoryImage,
+  mvuMemories,
   type ParameterSpecs,
   type ParameterValues,
   portWidthBits,
@@ -158,21 +160,39 @@ function withFiles(
   index: number,
 ): ParameterValues<ParameterSpecs> {
   const files = constantsOf[module.name]?.(params, new Random(1)) ?? {};
-  const names = Object.entries(files).map(([key, text]) => {
-    const name = `p${index}_${key.toLowerCase()}.hex`;
-    writeFileSync(join(folder, name), text);
-    return [key, name];
+  const names = Object.entries(files).map(([key, content]) => {
+    const stem = `p${index}_${key.toLowerCase()}`;
+    if (typeof content === "string") {
+      writeFileSync(join(folder, `${stem}.hex`), content);
+      return [key, `${stem}.hex`];
+    }
+    for (const [rest, text] of content) writeFileSync(join(folder, `${stem}${rest}`), text);
+    return [key, stem];
   });
   return { ...params, ...Object.fromEntries(names) } as ParameterValues<ParameterSpecs>;
 }
 
-type Files = Readonly<Record<string, string>>;
+/** By parameter the text of its file, or of all files whose names begin with it, by what follows. */
+type Files = Readonly<Record<string, string | ReadonlyMap<string, string>>>;
 
 function codes(random: Random, count: number, bits: number, signed = true): bigint[] {
   return Array.from({ length: count }, () => randomCode(random, bits, signed));
 }
 
 const constantsOf: Readonly<Record<string, (params: Point["params"], random: Random) => Files>> = {
+  n2f_mvu(params, random) {
+    const p = { ...(params as unknown as MvuParameters), WEIGHTS: "", BIAS: "bias" };
+    // Small ones are more frequent, as in networks; chains of slices could not hold large ones alone.
+    const halves = () => codes(random, p.K, p.W_W);
+    const weights = Array.from({ length: p.N }, () => {
+      const more = halves();
+      return halves().map((half, k) => (half + more[k]) >> 1n);
+    });
+    const files = new Map(mvuMemories(p, weights, codes(random, p.N, p.ACC_W)));
+    const BIAS = files.get("bias") ?? "";
+    files.delete("bias");
+    return { WEIGHTS: p.MULTIPLIER === 2 ? files : (files.get("") ?? ""), BIAS };
+  },
   n2f_depthwise(params, random) {
     const p = params as unknown as DepthwiseParameters;
     const weights = Array.from({ length: p.C }, () => codes(random, p.K, p.W_W));

@@ -246,7 +246,7 @@ module n2f_depthwise #(
 
       always_ff @(posedge clk) begin
         if (en && step_pipe_q[DEPTH-1])
-          sums_q[(r*PE+p)*ACC_W+:ACC_W] <= addend + dots[(r*PE+p)*ACC_W+:ACC_W];
+          sums_q[(r*PE+p)*ACC_W+:ACC_W] <= dots[(r*PE+p)*ACC_W+:ACC_W] + addend;
       end
     end
   end

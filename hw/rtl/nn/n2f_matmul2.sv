@@ -296,7 +296,7 @@ module n2f_matmul2 #(
     end
 
     always_ff @(posedge clk) begin
-      if (en && step_pipe_q[DEPTH-1]) sums_q[p*Y_W+:Y_W] <= addend + dot;
+      if (en && step_pipe_q[DEPTH-1]) sums_q[p*Y_W+:Y_W] <= dot + addend;
     end
   end
 

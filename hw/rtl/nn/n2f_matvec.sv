@@ -240,7 +240,7 @@ module n2f_matvec #(
 
     assign addends = first_pipe_q[DEPTH-1] ? bias_q : sums_q;
     for (genvar pe = 0; pe < PE; pe++) begin : lane_sum
-      assign sums[pe*ACC_W+:ACC_W] = addends[pe*ACC_W+:ACC_W] + dots[pe*ACC_W+:ACC_W];
+      assign sums[pe*ACC_W+:ACC_W] = dots[pe*ACC_W+:ACC_W] + addends[pe*ACC_W+:ACC_W];
     end
 
     always_ff @(posedge clk) begin

@@ -454,7 +454,7 @@ module n2f_mvu #(
       // Where a step waited for its beat a bubble comes by, which a block that it interrupts must not see.
       always_ff @(posedge clk) begin
         if (en && step_pipe_q[DEPTH-1])
-          sums_q[(r*PE+p)*ACC_W+:ACC_W] <= addend + dots[(r*PE+p)*ACC_W+:ACC_W];
+          sums_q[(r*PE+p)*ACC_W+:ACC_W] <= dots[(r*PE+p)*ACC_W+:ACC_W] + addend;
       end
     end
   end

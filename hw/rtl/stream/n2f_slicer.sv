@@ -40,18 +40,22 @@ module n2f_slicer #(
   localparam int COUNT_W = STEPS > 1 ? $clog2(STEPS) : 1;
   localparam int SLICE_W = P * X_W;
 
-  logic busy_q, last;
+  // load_q: idle, or in a beat's last step; known a cycle ahead, because it chooses for all bits of the register.
+  logic busy_q, load_q;
   logic [COUNT_W-1:0] count_q;
 
-  assign last    = STEPS == 1 || count_q == COUNT_W'(STEPS - 1);
   assign step    = en && busy_q;
-  assign s_ready = en && (!busy_q || last);
+  assign s_ready = en && load_q;
 
   always_ff @(posedge clk) begin
-    if (s_ready) busy_q <= s_valid;
-    if (step) count_q <= last ? '0 : count_q + 1'b1;
+    if (en) begin
+      if (load_q) busy_q <= s_valid;
+      load_q  <= STEPS == 1 || (load_q ? !s_valid : count_q == COUNT_W'(STEPS - 2));
+      count_q <= load_q ? '0 : count_q + 1'b1;
+    end
     if (rst) begin
       busy_q  <= 1'b0;
+      load_q  <= 1'b1;
       count_q <= '0;
     end
   end
@@ -66,8 +70,7 @@ module n2f_slicer #(
     end
 
     always_ff @(posedge clk) begin
-      if (s_ready) x_q <= (STEPS * SLICE_W)'(s_data[r*V*X_W+:V*X_W]);
-      else if (step) x_q <= shifted;
+      if (en) x_q <= load_q ? (STEPS * SLICE_W)'(s_data[r*V*X_W+:V*X_W]) : shifted;
     end
 
     assign slice[r*SLICE_W+:SLICE_W] = x_q[SLICE_W-1:0];
