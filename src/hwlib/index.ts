@@ -14,6 +14,7 @@ export * from "./fifo.ts";
 export * from "./fork.ts";
 export * from "./join.ts";
 export * from "./library.ts";
+export * from "./loop.ts";
 export * from "./lut.ts";
 export * from "./matmul2.ts";
 export * from "./matvec.ts";

@@ -13,6 +13,7 @@ import { dotPair } from "./dot-pair.ts";
 import { fifo } from "./fifo.ts";
 import { fork } from "./fork.ts";
 import { join } from "./join.ts";
+import { loop } from "./loop.ts";
 import { lut } from "./lut.ts";
 import { matmul2 } from "./matmul2.ts";
 import { matvec } from "./matvec.ts";
@@ -47,7 +48,7 @@ export const library: ReadonlyMap<string, HardwareModule> = new Map(
     ...[dotLut, pairSlice, dotPair, romBlock, mvuWeights, mvu, windowLine, windowMem],
     ...[slicer, reduceTree, depthwise, pool, reduce, reduceLanes, scale, threshold, matmul2],
     ...[fifo, fork, join, concat, split, width, axisLanesIn, axisLanesOut],
-    ...[slice, pad, upsample, reorder],
+    ...[slice, pad, upsample, reorder, loop],
   ].map((module): [string, HardwareModule] => [module.name, module]),
 );
 

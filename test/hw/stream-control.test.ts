@@ -7,7 +7,10 @@ import {
   concat,
   fifo,
   fork,
+  initCode,
   join,
+  loop,
+  memoryImage,
   packWord,
   pad,
   reorder,
@@ -375,6 +378,49 @@ function reorders(): FlowCase[] {
   );
 }
 
+function loops(): FlowCase[] {
+  const shapes = [
+    [1, 2],
+    [1, 5],
+    [3, 2],
+    [4, 4],
+    [5, 3],
+  ];
+  const sequences = 12;
+  return shapes.flatMap(([BEATS, STEPS], i) =>
+    Object.values(initCode).map((INIT) => {
+      const WIDTH = 4 + i;
+      const back = beats(sequences * STEPS * BEATS, WIDTH);
+      const words = beats(BEATS, WIDTH);
+      const first = INIT === initCode.stream ? beats(sequences * BEATS, WIDTH) : undefined;
+      const constant = INIT === initCode.words ? words : new Array<bigint>(BEATS).fill(0n);
+      const out = Array.from({ length: sequences }, (_, at) => [
+        ...(first?.slice(at * BEATS, (at + 1) * BEATS) ?? constant),
+        ...back.slice(at * STEPS * BEATS, ((at + 1) * STEPS - 1) * BEATS),
+      ]).flat();
+      // A constant state is offered without end: that of the next sequence too.
+      if (first === undefined) out.push(...constant);
+      const STATE = `state${i}.hex`;
+      const isWords = INIT === initCode.words;
+      return flowCase(
+        loop,
+        {
+          ...{ WIDTH, BEATS, STEPS, INIT, INPUTS: first === undefined ? 1 : 2 },
+          STATE: isWords ? STATE : "",
+        },
+        {
+          inputs: [back, ...(first === undefined ? [] : [first])].map((list) => ({
+            bits: WIDTH,
+            beats: list,
+          })),
+          outputs: [{ bits: WIDTH, beats: out }],
+          files: isWords ? { [STATE]: memoryImage(words, WIDTH) } : {},
+        },
+      );
+    }),
+  );
+}
+
 const cases = [
   ...fifos(),
   ...forks(),
@@ -386,6 +432,7 @@ const cases = [
   ...pads(),
   ...upsamples(),
   ...reorders(),
+  ...loops(),
 ];
 
 describe.skipIf(!tools.verilator)(`stream modules under Verilator, seed ${seed}`, () => {

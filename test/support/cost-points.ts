@@ -99,6 +99,14 @@ const table: Readonly<Record<string, readonly Params[]>> = {
     { WIDTH: 32, A_BEATS: 4, B_BEATS: 4 },
     { WIDTH: 8, A_BEATS: 1000, B_BEATS: 300 },
   ],
+  n2f_loop: [
+    { WIDTH: 32, BEATS: 1, STEPS: 4, INIT: 0, INPUTS: 1 },
+    { WIDTH: 64, BEATS: 16, STEPS: 16, INIT: 0, INPUTS: 1 },
+    { WIDTH: 8, BEATS: 100, STEPS: 30, INIT: 0, INPUTS: 1 },
+    { WIDTH: 16, BEATS: 16, STEPS: 10, INIT: 1, INPUTS: 1 },
+    { WIDTH: 32, BEATS: 8, STEPS: 10, INIT: 2, INPUTS: 2 },
+    { WIDTH: 128, BEATS: 4, STEPS: 100, INIT: 2, INPUTS: 2 },
+  ],
   n2f_slice: [
     cut,
     { ...cut, Y0: 0, X0: 0, SY: 2, SX: 2, OH: 8, OW: 8 },

@@ -155,6 +155,11 @@ export const sampleParameters: Readonly<
     { WIDTH: 5, A_BEATS: 1, B_BEATS: 1 },
     { WIDTH: 1, A_BEATS: 3, B_BEATS: 7 },
   ],
+  n2f_loop: [
+    { WIDTH: 5, BEATS: 1, STEPS: 2, INIT: 0, INPUTS: 1, STATE: "" },
+    { WIDTH: 8, BEATS: 3, STEPS: 4, INIT: 1, INPUTS: 1, STATE: "" },
+    { WIDTH: 1, BEATS: 4, STEPS: 3, INIT: 2, INPUTS: 2, STATE: "" },
+  ],
   n2f_width: [
     { X_W: 1, ROWS: 1, V: 1, P_IN: 1, P_OUT: 1 },
     { X_W: 3, ROWS: 2, V: 12, P_IN: 4, P_OUT: 2 },

@@ -199,6 +199,9 @@ const constantsOf: Readonly<Record<string, (params: Point["params"], random: Ran
     const memories = depthwiseMemories(p, weights, codes(random, p.C, p.ACC_W));
     return { WEIGHTS: memories.weights, BIAS: memories.bias };
   },
+  n2f_loop: ({ WIDTH, BEATS }, random) => ({
+    STATE: memoryImage(codes(random, Number(BEATS), Number(WIDTH), false), Number(WIDTH)),
+  }),
   n2f_reorder({ IN_BEATS, OUT_BEATS }, random) {
     const beats = Number(IN_BEATS);
     const order = Array.from({ length: Number(OUT_BEATS) }, () => random.below(beats));

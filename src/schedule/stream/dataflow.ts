@@ -8,6 +8,7 @@ import {
   concat,
   depthwise,
   fork,
+  loop,
   matmul2,
   mvu,
   pad,
@@ -56,7 +57,7 @@ export function dataflowOf({ nodes, edges }: Pick<NetworkBuilder, "nodes" | "edg
 const twins: ReadonlyMap<string, StreamModule> = new Map(
   [
     ...[axisLanesIn, axisLanesOut, concat, depthwise, fork, matmul2, mvu, pad, pool, reduce],
-    ...[reduceLanes, reorder, slice, split, upsample, width, windowLine, windowMem],
+    ...[reduceLanes, reorder, slice, split, upsample, width, windowLine, windowMem, loop],
   ].map((twin): [string, StreamModule] => [twin.name, twin as unknown as StreamModule]),
 );
 
