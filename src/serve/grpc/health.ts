@@ -7,6 +7,7 @@ import {
   HealthCheckResponse_ServingStatus as Serving,
 } from "../proto/health_pb.ts";
 import { GRPCInferenceService } from "../proto/inference_pb.ts";
+import { GatheredBytes } from "../wire/gathered-bytes.ts";
 import type { CallHandler, GrpcCall } from "./call.ts";
 import { frame } from "./framing.ts";
 import { noMessage, secondMessage } from "./infer-call.ts";
@@ -57,11 +58,11 @@ class WatchCall implements CallHandler {
 
   start(_byteLength: number, isCompressed: boolean): void {
     if (this.#message !== undefined) throw secondMessage();
-    this.#message = { pieces: [], isCompressed };
+    this.#message = { bytes: new GatheredBytes(), isCompressed };
   }
 
   data(bytes: Buffer): void {
-    this.#message?.pieces.push(Buffer.from(bytes));
+    this.#message?.bytes.push(bytes);
   }
 
   end(): void {

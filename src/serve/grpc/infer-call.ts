@@ -1,4 +1,5 @@
 import type { InferenceCore, InferenceResponse, ServeError } from "../core/index.ts";
+import { GatheredBytes } from "../wire/gathered-bytes.ts";
 import type { PendingRequest } from "../wire/pending-request.ts";
 import type { CallHandler, GrpcCall } from "./call.ts";
 import { decompress } from "./compression.ts";
@@ -11,8 +12,7 @@ export class InferCall implements CallHandler {
   readonly #core: InferenceCore;
   readonly #call: GrpcCall;
   #reader: InferReader | undefined;
-  /** Pieces of a compressed message. */
-  #compressed: Buffer[] | undefined;
+  #compressed: GatheredBytes | undefined;
 
   constructor(core: InferenceCore, call: GrpcCall) {
     this.#core = core;
@@ -21,18 +21,18 @@ export class InferCall implements CallHandler {
 
   start(byteLength: number, isCompressed: boolean): void {
     if (this.#reader !== undefined || this.#compressed !== undefined) throw secondMessage();
-    if (isCompressed) this.#compressed = [];
+    if (isCompressed) this.#compressed = new GatheredBytes();
     else this.#reader = new InferReader(this.#core, this.#call, byteLength);
   }
 
   data(bytes: Buffer): void {
     if (this.#reader !== undefined) this.#reader.push(bytes);
-    else this.#compressed?.push(Buffer.from(bytes));
+    else this.#compressed?.push(bytes);
   }
 
   end(): void {
     if (this.#reader !== undefined) this.#submit(this.#reader);
-    else void this.#decompress(this.#compressed ?? []);
+    else if (this.#compressed !== undefined) void this.#decompress(this.#compressed.take());
   }
 
   inputEnded(): void {
@@ -45,10 +45,10 @@ export class InferCall implements CallHandler {
     this.#reader?.cancel();
   }
 
-  async #decompress(pieces: readonly Buffer[]): Promise<void> {
+  async #decompress(bytes: Buffer): Promise<void> {
     const { encoding, maxMessageBytes } = this.#call;
     try {
-      const message = await decompress(Buffer.concat(pieces), encoding, maxMessageBytes);
+      const message = await decompress(bytes, encoding, maxMessageBytes);
       if (this.#call.isEnded) return;
       this.#reader = new InferReader(this.#core, this.#call, message.length);
       this.#reader.push(message);

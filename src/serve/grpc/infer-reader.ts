@@ -1,5 +1,6 @@
 import { type InferenceCore, type InputSlot, ServeError } from "../core/index.ts";
 import type { Client } from "../wire/client.ts";
+import { GatheredBytes } from "../wire/gathered-bytes.ts";
 import { PendingRequest } from "../wire/pending-request.ts";
 import { InferHeader } from "./infer-header.ts";
 import { FieldReader, malformed, wireType } from "./protobuf.ts";
@@ -23,8 +24,7 @@ export class InferReader {
   #pending: PendingRequest | undefined;
 
   /** Bytes of a field that is not complete yet, and how many it takes to go on. */
-  #carry: Buffer[] = [];
-  #carried = 0;
+  readonly #carry = new GatheredBytes();
   #needed = 0;
 
   /** The tensor that is being read: where it goes, and how much of it has come. */
@@ -47,16 +47,10 @@ export class InferReader {
   push(chunk: Buffer): void {
     let bytes = chunk;
     this.#unread -= chunk.length;
-    if (this.#carried > 0) {
-      this.#carried += chunk.length;
-      if (this.#carried < this.#needed) {
-        this.#carry.push(Buffer.from(chunk));
-        return;
-      }
+    if (this.#carry.length > 0) {
       this.#carry.push(chunk);
-      bytes = Buffer.concat(this.#carry, this.#carried);
-      this.#carry = [];
-      this.#carried = 0;
+      if (this.#carry.length < this.#needed) return;
+      bytes = this.#carry.take();
     }
     this.#read(bytes);
   }
@@ -66,7 +60,7 @@ export class InferReader {
    * @throws ServeError, GrpcError: the request is refused; call `cancel`
    */
   finish(): PendingRequest {
-    if (this.#carried > 0 || this.#target !== undefined) throw malformed("it is cut short");
+    if (this.#carry.length > 0 || this.#target !== undefined) throw malformed("it is cut short");
     const pending = this.#pending ?? this.#begin();
     const aside = this.#aside;
     if (aside !== undefined) {
@@ -104,21 +98,15 @@ export class InferReader {
         }
         this.#startRaw(byteLength);
       } else if (size === undefined || size > bytes.length - start) {
-        this.#put(bytes, start, size ?? bytes.length - start + 1);
+        // The rest is kept until the whole field is there.
+        this.#carry.push(bytes.subarray(start));
+        this.#needed = size ?? bytes.length - start + 1;
         return;
       } else {
         if (reader.field < rawField && this.#rawCount > 0) this.#reopen();
         this.header.read(reader);
       }
     }
-  }
-
-  /** Keeps the rest until the whole field is there. */
-  #put(bytes: Buffer, start: number, needed: number): void {
-    // A copy: the memory behind the view is read into again.
-    this.#carry.push(Buffer.from(bytes.subarray(start)));
-    this.#carried = bytes.length - start;
-    this.#needed = needed;
   }
 
   #startRaw(byteLength: number): void {

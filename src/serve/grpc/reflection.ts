@@ -9,6 +9,7 @@ import {
 import { FileDescriptorProtoSchema } from "@bufbuild/protobuf/wkt";
 import { ServerReflection as ReflectionV1 } from "../proto/reflection_v1_pb.ts";
 import { ServerReflection as ReflectionV1Alpha } from "../proto/reflection_v1alpha_pb.ts";
+import { GatheredBytes } from "../wire/gathered-bytes.ts";
 import type { CallHandler, GrpcCall } from "./call.ts";
 import { frame } from "./framing.ts";
 import { pathOf, type Route } from "./route.ts";
@@ -80,7 +81,7 @@ class ReflectionCall implements CallHandler {
   readonly #catalogue: Catalogue;
   readonly #method: DescMethod;
   readonly #call: GrpcCall;
-  #message: Message = { pieces: [], isCompressed: false };
+  #message: Message = { bytes: new GatheredBytes(), isCompressed: false };
   /** Answers keep the order of the questions, also where some are compressed. */
   #answered: Promise<void> = Promise.resolve();
 
@@ -91,11 +92,11 @@ class ReflectionCall implements CallHandler {
   }
 
   start(_byteLength: number, isCompressed: boolean): void {
-    this.#message = { pieces: [], isCompressed };
+    this.#message = { bytes: new GatheredBytes(), isCompressed };
   }
 
   data(bytes: Buffer): void {
-    this.#message.pieces.push(Buffer.from(bytes));
+    this.#message.bytes.push(bytes);
   }
 
   end(): void {

@@ -1,6 +1,7 @@
 import { create, toBinary } from "@bufbuild/protobuf";
 import type { InferenceCore, InferenceResponse, ServeError } from "../core/index.ts";
 import { ModelStreamInferResponseSchema } from "../proto/inference_pb.ts";
+import { GatheredBytes } from "../wire/gathered-bytes.ts";
 import type { PendingRequest } from "../wire/pending-request.ts";
 import type { CallHandler, GrpcCall } from "./call.ts";
 import { decompress } from "./compression.ts";
@@ -34,7 +35,7 @@ export class StreamInferCall implements CallHandler {
   readonly #failsByStatus: boolean;
   #open: Entry[] = [];
   #current: Entry | undefined;
-  #compressed: Buffer[] | undefined;
+  #compressed: GatheredBytes | undefined;
   /** The current message is refused; its remaining bytes are passed over. */
   #isSkipping = false;
   #isInputEnded = false;
@@ -51,7 +52,7 @@ export class StreamInferCall implements CallHandler {
 
   start(byteLength: number, isCompressed: boolean): void {
     const reader = isCompressed ? undefined : new InferReader(this.#core, this.#call, byteLength);
-    this.#compressed = isCompressed ? [] : undefined;
+    this.#compressed = isCompressed ? new GatheredBytes() : undefined;
     this.#isSkipping = false;
     this.#current = {
       reader,
@@ -66,7 +67,7 @@ export class StreamInferCall implements CallHandler {
   data(bytes: Buffer): void {
     const entry = this.#current;
     if (entry === undefined || this.#isSkipping) return;
-    if (entry.reader === undefined) this.#compressed?.push(Buffer.from(bytes));
+    if (entry.reader === undefined) this.#compressed?.push(bytes);
     else this.#guard(entry, (reader) => reader.push(bytes));
   }
 
@@ -74,8 +75,9 @@ export class StreamInferCall implements CallHandler {
     const entry = this.#current;
     if (entry === undefined) return;
     this.#current = undefined;
-    if (this.#compressed !== undefined) void this.#decompress(entry, this.#compressed);
-    else if (!this.#isSkipping) this.#submit(entry);
+    if (this.#compressed !== undefined) {
+      void this.#decompress(entry, this.#compressed.take());
+    } else if (!this.#isSkipping) this.#submit(entry);
     this.#settleReading();
   }
 
@@ -92,10 +94,10 @@ export class StreamInferCall implements CallHandler {
     this.#open = [];
   }
 
-  async #decompress(entry: Entry, pieces: readonly Buffer[]): Promise<void> {
+  async #decompress(entry: Entry, bytes: Buffer): Promise<void> {
     const { encoding, maxMessageBytes } = this.#call;
     try {
-      const message = await decompress(Buffer.concat(pieces), encoding, maxMessageBytes);
+      const message = await decompress(bytes, encoding, maxMessageBytes);
       if (this.#call.isEnded) return;
       entry.reader = new InferReader(this.#core, this.#call, message.length);
       entry.reader.push(message);

@@ -7,6 +7,7 @@ import {
   type MessageShape,
   toBinary,
 } from "@bufbuild/protobuf";
+import { GatheredBytes } from "../wire/gathered-bytes.ts";
 import type { CallHandler, GrpcCall } from "./call.ts";
 import { decompress } from "./compression.ts";
 import { frame } from "./framing.ts";
@@ -34,11 +35,11 @@ export class UnaryCall<I extends DescMessage, O extends DescMessage> implements 
 
   start(_byteLength: number, isCompressed: boolean): void {
     if (this.#message !== undefined) throw secondMessage();
-    this.#message = { pieces: [], isCompressed };
+    this.#message = { bytes: new GatheredBytes(), isCompressed };
   }
 
   data(bytes: Buffer): void {
-    this.#message?.pieces.push(Buffer.from(bytes));
+    this.#message?.bytes.push(bytes);
   }
 
   end(): void {
@@ -64,16 +65,16 @@ export class UnaryCall<I extends DescMessage, O extends DescMessage> implements 
   }
 }
 
-/** A message in the pieces in which it came. */
+/** A message that is coming. */
 export interface Message {
-  readonly pieces: Buffer[];
+  readonly bytes: GatheredBytes;
   readonly isCompressed: boolean;
 }
 
-/** A message in one piece, decompressed. @throws GrpcError */
+/** A complete message, decompressed. @throws GrpcError */
 export async function wholeMessage(message: Message, call: GrpcCall): Promise<Buffer> {
-  const { pieces, isCompressed } = message;
-  const bytes = pieces.length === 1 ? pieces[0] : Buffer.concat(pieces);
+  const { isCompressed } = message;
+  const bytes = message.bytes.take();
   return isCompressed ? await decompress(bytes, call.encoding, call.maxMessageBytes) : bytes;
 }
 

@@ -1,5 +1,6 @@
 import { createGunzip, createInflate, deflate, type Gunzip, gzip, type Inflate } from "node:zlib";
 import { type BodySink, type Exchange, HttpError } from "../http1/index.ts";
+import { GatheredBytes } from "../wire/gathered-bytes.ts";
 
 /** Feeds a request's body, decompressed if need be, to `sink`, up to `maxBytes`. */
 export function readBody(exchange: Exchange, maxBytes: number, sink: BodySink): void {
@@ -17,10 +18,10 @@ export function readBody(exchange: Exchange, maxBytes: number, sink: BodySink): 
 /** A body as a whole. */
 export function wholeBody(exchange: Exchange, maxBytes: number): Promise<Buffer> {
   return new Promise((resolve, reject) => {
-    const chunks: Buffer[] = [];
+    const bytes = new GatheredBytes();
     readBody(exchange, maxBytes, {
-      push: (chunk) => void chunks.push(Buffer.from(chunk)),
-      finish: () => resolve(chunks.length === 1 ? chunks[0] : Buffer.concat(chunks)),
+      push: (chunk) => bytes.push(chunk),
+      finish: () => resolve(bytes.take()),
       fail: reject,
     });
   });

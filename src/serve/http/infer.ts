@@ -8,6 +8,7 @@ import {
 } from "../core/index.ts";
 import type { BodySink, Exchange } from "../http1/index.ts";
 import type { Client } from "../wire/client.ts";
+import { GatheredBytes } from "../wire/gathered-bytes.ts";
 import { PendingRequest } from "../wire/pending-request.ts";
 import { readBody, sendBody } from "./body.ts";
 import { badJson } from "./http-error.ts";
@@ -57,8 +58,7 @@ class InferBody implements BodySink {
   /** Bytes of JSON in front; undefined if the body is JSON alone. */
   readonly #jsonBytes: number | undefined;
 
-  #pieces: Buffer[] = [];
-  #gathered = 0;
+  readonly #gathered = new GatheredBytes();
   #json: InferJson | undefined;
   #pending: PendingRequest | undefined;
   #isRaw = false;
@@ -82,13 +82,17 @@ class InferBody implements BodySink {
     if (this.#jsonBytes === -1) throw badJson(`'${headerLengthName}' must be an integer`);
     let rest = chunk;
     if (this.#json === undefined) {
-      this.#gathered += chunk.length;
-      if (this.#jsonBytes === undefined || this.#isRaw || this.#gathered < this.#jsonBytes) {
-        this.#pieces.push(Buffer.from(chunk));
+      const gathered = this.#gathered;
+      const isShort = gathered.length + chunk.length < (this.#jsonBytes ?? 0);
+      if (this.#jsonBytes === undefined || this.#isRaw || isShort) {
+        gathered.push(chunk);
         return;
       }
-      this.#pieces.push(chunk);
-      const bytes = this.#takeGathered();
+      let bytes = chunk;
+      if (gathered.length > 0) {
+        gathered.push(chunk);
+        bytes = gathered.take();
+      }
       this.#begin(this.#parse(bytes, this.#jsonBytes));
       rest = bytes.subarray(this.#jsonBytes);
     }
@@ -96,14 +100,14 @@ class InferBody implements BodySink {
   }
 
   finish(): void {
-    if (this.#isRaw) this.#beginRaw(this.#takeGathered());
+    if (this.#isRaw) this.#beginRaw(this.#gathered.take());
     else if (this.#json === undefined) {
       if (this.#jsonBytes !== undefined) {
         throw badJson(
-          `the request has ${this.#gathered} bytes, but '${headerLengthName}' says ${this.#jsonBytes}`,
+          `the request has ${this.#gathered.length} bytes, but '${headerLengthName}' says ${this.#jsonBytes}`,
         );
       }
-      this.#begin(parseInferJson(this.#takeGathered().toString("utf8")));
+      this.#begin(parseInferJson(this.#gathered.take().toString("utf8")));
     }
     const { inputs = [] } = this.#json ?? {};
     const pending = this.#pending as PendingRequest;
@@ -153,12 +157,6 @@ class InferBody implements BodySink {
       connection.memory = known;
     }
     return json;
-  }
-
-  #takeGathered(): Buffer {
-    const bytes = this.#pieces.length === 1 ? this.#pieces[0] : Buffer.concat(this.#pieces);
-    this.#pieces = [];
-    return bytes;
   }
 
   #begin(json: InferJson): void {
