@@ -13,10 +13,12 @@ import {
   ModelInferRequestSchema,
 } from "../../src/serve/proto/inference_pb.ts";
 import { writeEchoRepository } from "../support/serve/echo-repository.ts";
+import { conversation, fuzzConnection } from "../support/serve/http2-fuzz.ts";
 import { inferRequest, silent, TestClient } from "../support/serve/wires.ts";
 
-/** Requests of each kind; all together ten thousand. */
+/** Requests of each kind; all together ten thousand, and as many again of HTTP/2 without a socket. */
 const counts = { message: 4000, frames: 2000, json: 3000, bytes: 1000 };
+const connections = { onSockets: 1500, alone: 20_000 };
 
 const raw = Buffer.from(Float32Array.from({ length: 32 }, (_, at) => at).buffer);
 const message = Buffer.from(
@@ -225,5 +227,47 @@ describe("ten thousand malformed requests", () => {
     });
     const live = await fetch(`http://${http}/v2/health/live`);
     expect(live.status).toBe(200);
+  });
+
+  test("conversations of HTTP/2 with broken frames, of which some call", async () => {
+    random = new Random(6);
+    const body = Buffer.concat([frame(message), frame(message)]);
+    const methods = ["ModelInfer", "ModelStreamInfer", "ServerReady", "NoSuch"];
+    await inParallel(connections.onSockets, async () => {
+      const path = `/${GRPCInferenceService.typeName}/${methods[below(methods.length)]}`;
+      const fields = [
+        [":path", path],
+        ["content-type", "application/grpc"],
+      ] as const;
+      const bytes = conversation(random, fields, body);
+      const [host, port] = grpc.split(":");
+      await new Promise<void>((resolve) => {
+        const socket = connectTcp(Number(port), host, () => {
+          const cut = below(bytes.length);
+          socket.write(bytes.subarray(0, cut));
+          setImmediate(() => {
+            if (below(10) === 0) socket.resetAndDestroy();
+            else socket.end(bytes.subarray(cut));
+          });
+        });
+        socket.on("error", () => {});
+        socket.on("close", () => resolve());
+        // Some do not read.
+        if (below(4) === 0) socket.setTimeout(50, () => socket.destroy());
+        else socket.resume();
+      });
+    });
+  });
+
+  test("twenty thousand conversations on connections without a socket", async () => {
+    const before = process.memoryUsage().rss;
+    for (let seed = 1; seed <= connections.alone; seed++) {
+      try {
+        await fuzzConnection(seed);
+      } catch (error) {
+        throw new Error(`seed ${seed}`, { cause: error });
+      }
+    }
+    expect(process.memoryUsage().rss - before).toBeLessThan(200 * 1024 * 1024);
   });
 });

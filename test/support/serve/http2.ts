@@ -34,9 +34,12 @@ const request: readonly Field[] = [
   [":authority", "x"],
 ];
 
-/** Headers of a request, with more behind them. */
-export const requestBlock = (...more: readonly Field[]): Buffer =>
-  encodeHeaders([...request, ...more]);
+/** Headers of a request, with others in the place of some, or behind them. */
+export const requestBlock = (...more: readonly Field[]): Buffer => {
+  const isOther = ([name]: Field) => name.startsWith(":");
+  const pseudo = new Map([...request, ...more.filter(isOther)]);
+  return encodeHeaders([...pseudo, ...more.filter((field) => !isOther(field))]);
+};
 
 export const client = {
   preface,

@@ -45,10 +45,8 @@ export class RawGrpc {
     const answer = new Promise<RawAnswer>((resolve) => {
       this.#open.set(id, { fields: [], data: [], done: resolve });
     });
-    const block = Buffer.concat([
-      requestBlock(["content-type", "application/grpc"], ...more).subarray(),
-    ]);
-    const frames = [client.headers(id, withPath(block, path))];
+    const block = requestBlock([":path", path], ["content-type", "application/grpc"], ...more);
+    const frames = [client.headers(id, block)];
     for (let at = 0; at < body.length; ) {
       const end = Math.min(body.length, at + 1 + this.#random.below(3000));
       const piece = body.subarray(at, end);
@@ -96,14 +94,6 @@ export class RawGrpc {
       open.done({ fields: new Map(open.fields), messages: messagesOf(Buffer.concat(open.data)) });
     }
   }
-}
-
-/** The block of `requestBlock` with another path. */
-function withPath(block: Buffer, path: string): Buffer {
-  // `:path /` is the entry 4 of the static table, one byte.
-  const at = block.indexOf(0x84);
-  const named = Buffer.concat([Buffer.from([0x04, path.length]), Buffer.from(path)]);
-  return Buffer.concat([block.subarray(0, at), named, block.subarray(at + 1)]);
 }
 
 function messagesOf(data: Buffer): Buffer[] {
