@@ -14,7 +14,7 @@ if (!(seconds > 0)) {
 }
 const { status } = spawnSync(
   "npx",
-  ["vitest", "run", "--project", "e2e", "test/e2e/serve-soak-wire.test.ts"],
+  ["vitest", "run", "--project", "timed", "test/e2e/serve-soak-wire.test.ts"],
   {
     stdio: "inherit",
     env: { ...process.env, N2F_SOAK_SECONDS: String(seconds) },

@@ -12,7 +12,7 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { strToU8, unzipSync, zipSync } from "fflate";
-import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vitest";
+import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from "vitest";
 import { packBundle, readBundle, unpackBundle } from "../../../src/artifact/index.ts";
 import {
   type CoreOptions,
@@ -324,6 +324,9 @@ describe("a bundle that a client sends", () => {
   ])(
     "is refused with %s, and leaves the old one serving and nothing on disk",
     async (_, change, message) => {
+      // Not where servers of other tests keep theirs.
+      vi.stubEnv("TMPDIR", temporaryFolder());
+      onTestFinished(() => void vi.unstubAllEnvs());
       const { core } = await start(temporaryFolder());
       await core.loadModel("sent", { files: new Map([["1/model.n2f.zip", archive()]]) });
       const before = stagedFolders();
