@@ -82,6 +82,8 @@ export interface LayerPlan {
   readonly kind: string;
   readonly pe: number;
   readonly simd: number;
+  /** Vectors at once. */
+  readonly rows: number;
   /** Cycles that its engine is busy for each inference. */
   readonly cycles: number;
   /** Multiplications of one inference. */

@@ -6,17 +6,32 @@ import { addPipeline } from "../pipeline-cost.ts";
 import type { EngineLayer } from "./engine-layer.ts";
 import type { PointCost } from "./folding.ts";
 
-/** What an engine takes, by the formulas of its module. */
+/** What an engine takes, by the formulas of its module; evaluated once for each folding. */
 export function engineCost(model: CostModel): PointCost {
-  return (layer, { simd, pe, multiplier, memory, isParallel }) => {
+  const evaluate = evaluateWith(model);
+  const known = new WeakMap<EngineLayer, Map<string, Resources>>();
+  return (layer, point) => {
+    const { simd, pe, rows, multiplier, memory, isParallel } = point;
+    const costs = known.get(layer) ?? new Map<string, Resources>();
+    known.set(layer, costs);
+    const key = `${simd},${pe},${rows},${multiplier},${memory},${isParallel}`;
+    const cost = costs.get(key) ?? evaluate(layer, point);
+    costs.set(key, cost);
+    return cost;
+  };
+}
+
+function evaluateWith(model: CostModel): PointCost {
+  return (layer, point) => {
+    const { simd, pe, rows, multiplier, memory, isParallel } = point;
     const { k, n, xBits, wBits, accBits } = layer;
     const scope = {
-      ...{ K: k, PE: pe, ROWS: 1, X_W: xBits, W_W: wBits, ACC_W: accBits },
+      ...{ K: k, PE: pe, ROWS: rows, X_W: xBits, W_W: wBits, ACC_W: accBits },
       ...{ MULTIPLIER: multiplier, MEMORY: memory },
     };
     if (layer.kind === "depthwise")
       return model.module("n2f_depthwise", { ...scope, C: n, PARALLEL: isParallel ? 1 : 0 });
-    const PARALLEL = wantsWindows(layer, simd) ? 1 : 0;
+    const PARALLEL = (rows > 1 && simd < k) || wantsWindows(layer, simd) ? 1 : 0;
     const CHAIN = chainOf(layer, multiplier, simd);
     return model.module("n2f_mvu", { ...scope, N: n, SIMD: simd, PARALLEL, CHAIN });
   };

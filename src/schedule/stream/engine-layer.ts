@@ -15,7 +15,13 @@ import {
   type ValueId,
 } from "../../ir/index.ts";
 import { sizeOf } from "../../tensor/index.ts";
-import { isPixel, type WindowGeometry, windowGeometry } from "./window-layer.ts";
+import {
+  isPixel,
+  type WindowGeometry,
+  wideWindowBits,
+  windowColumns,
+  windowGeometry,
+} from "./window-layer.ts";
 
 /**
  * Slices of a chain, at most: what comes to the last one waits so long, in one LUT a bit up to here, and all of them
@@ -38,6 +44,8 @@ export interface EngineLayer {
   readonly xSigned: boolean;
   readonly wBits: number;
   readonly accBits: number;
+  /** How many vectors the engine may take at once, the fewest first. */
+  readonly rows: readonly number[];
   /** Absent where rows or pixels go in as they come. */
   readonly window?: WindowGeometry;
   /** Zeros at the end of all codes of a column, which the engine leaves out. */
@@ -167,6 +175,7 @@ function finish(graph: Graph, value: OpValue, draft: Draft): EngineLayer {
     W_W: Math.max(2, bits.width + (bits.signed ? 0 : 1)),
   };
   const chains = new Map<number, number>();
+  let halved: readonly Float64Array[] | undefined;
   return {
     id: value.id,
     origin: value.origin,
@@ -177,14 +186,15 @@ function finish(graph: Graph, value: OpValue, draft: Draft): EngineLayer {
     xSigned: format.signed,
     wBits: factors.W_W,
     accBits,
+    rows: rowsOf({ ...rest, k }, format.width),
     twos,
     chain(simd) {
       const known = chains.get(simd);
       if (known !== undefined) return known;
-      const rows = Array.from({ length: n }, (_, column) =>
+      halved ??= Array.from({ length: n }, (_, column) =>
         Float64Array.from({ length: k }, (__, i) => at(column, i) / 2 ** twos[column]),
       );
-      const chain = exactChain(rows, simd, factors, longestChain);
+      const chain = exactChain(halved, simd, factors, longestChain);
       chains.set(simd, chain);
       return chain;
     },
@@ -198,6 +208,21 @@ function finish(graph: Graph, value: OpValue, draft: Draft): EngineLayer {
       ),
     }),
   };
+}
+
+/** Vectors side by side: whole windows of neighbouring columns, or as many as divide them all. */
+function rowsOf(
+  { window, vectors, k }: Omit<Draft, "at" | "n" | "biasShift">,
+  xBits: number,
+): number[] {
+  if (window !== undefined && !isPixel(window)) {
+    const counts = windowColumns(window, xBits).map(({ windows }) => windows);
+    return [...new Set([1, ...counts])].sort((a, b) => a - b);
+  }
+  const counts = [1];
+  for (let rows = 2; rows <= vectors && rows * k * xBits <= wideWindowBits; rows++)
+    if (vectors % rows === 0) counts.push(rows);
+  return counts;
 }
 
 /** How often an integer can be halved; without end for zero. */

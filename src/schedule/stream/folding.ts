@@ -6,6 +6,8 @@ import type { EngineLayer } from "./engine-layer.ts";
 export interface FoldingPoint {
   readonly simd: number;
   readonly pe: number;
+  /** Vectors at once; with more than one, all results of each. */
+  readonly rows: number;
   /** Cycles that an inference takes. */
   readonly cycles: number;
   readonly multiplier: number;
@@ -30,9 +32,15 @@ export interface LayerFolding {
   readonly fifoDepth?: number;
 }
 
+/**
+ * Steps for each vector below which vectors are also taken side by side, each with all of its results: they are
+ * needed where a vector in a cycle is too slow, and halve, third, quarter what is between one step and the next.
+ */
+const fewSteps = 4;
+
 /** The fewest cycles in which any engine could make a layer. */
 export function leastCycles(layer: EngineLayer): number {
-  return layer.vectors;
+  return Math.ceil(layer.vectors / (layer.rows.at(-1) ?? 1));
 }
 
 /** All intervals at which a cheaper folding of the layer becomes possible, up to some limit. */
@@ -44,6 +52,13 @@ export function candidateCycles(layer: EngineLayer, limit: number): number[] {
       const cycles = vectors * sf * nf;
       if (cycles > limit) break;
       steps.add(cycles);
+    }
+  }
+  for (const rows of layer.rows.slice(1)) {
+    const own = layer.kind === "depthwise" ? [1] : folds(k);
+    for (const sf of own) {
+      const cycles = (vectors / rows) * sf;
+      if (cycles < fewSteps * vectors && cycles <= limit) steps.add(cycles);
     }
   }
   return [...steps];
@@ -85,6 +100,15 @@ export function foldingPoints(
   const limit = asked.reuse === undefined ? cycles : Math.min(cycles, vectors * asked.reuse);
   const isAsked = asked.pe !== undefined || asked.simd !== undefined;
   const within = isAsked ? Number.POSITIVE_INFINITY : limit;
+  if (!isAsked && fewSteps * vectors > limit) {
+    for (const rows of layer.rows.slice(1)) {
+      const isParallel = layer.kind === "depthwise";
+      const sf = isParallel ? 1 : Math.min(k, Math.floor((limit * rows) / vectors));
+      const simd = Math.ceil(k / sf);
+      const needed = (vectors / rows) * Math.ceil(k / simd);
+      if (sf >= 1 && needed <= limit) add({ simd, pe: n, rows, cycles: needed, isParallel });
+    }
+  }
   if (layer.kind === "depthwise") {
     for (let pe = 1; pe <= n; pe++) {
       if (n % pe !== 0 || (asked.pe !== undefined && pe !== asked.pe)) continue;
@@ -92,7 +116,7 @@ export function foldingPoints(
         const needed = vectors * (n / pe) * (isParallel ? 1 : k);
         if (needed > within) continue;
         if (asked.simd !== undefined && isParallel !== asked.simd > 1) continue;
-        add({ simd: isParallel ? k : 1, pe, cycles: needed, isParallel });
+        add({ simd: isParallel ? k : 1, pe, rows: 1, cycles: needed, isParallel });
       }
     }
     return pareto(points);
@@ -104,7 +128,7 @@ export function foldingPoints(
     if (room < 1 && !isAsked) continue;
     const pe = asked.pe ?? Math.ceil(n / Math.max(1, Math.min(n, room)));
     const nf = Math.ceil(n / pe);
-    add({ simd, pe, cycles: vectors * sf * nf, isParallel: false });
+    add({ simd, pe, rows: 1, cycles: vectors * sf * nf, isParallel: false });
   }
   return pareto(points);
 }

@@ -7,7 +7,14 @@ import type {
   StreamNode,
 } from "../../design/index.ts";
 import type { Origin } from "../../ir/index.ts";
-import { beatsOf, dividingLanes, elementsOf, isPadded, type Layout } from "./layout.ts";
+import {
+  beatsOf,
+  dividingLanes,
+  elementsOf,
+  isPadded,
+  type Layout,
+  lanesForRate,
+} from "./layout.ts";
 
 /** The output of a node that is being planned. */
 export interface Stream {
@@ -24,6 +31,11 @@ export const outside = -1;
 
 /** Outputs of one fork, at most. */
 const widestFork = 15;
+
+/** The fewest lanes without fillers in which a vector takes no longer. */
+function unpaddedLanes({ vector, lanes }: Layout): number {
+  return lanesForRate(1, vector, Math.ceil(vector / lanes));
+}
 
 /** Collects nodes and edges. Depths of FIFOs come later; every edge starts with the least. */
 export class NetworkBuilder {
@@ -134,9 +146,7 @@ export class NetworkBuilder {
     const elements = elementsOf(layout);
     if (elements % vector !== 0)
       throw new Error(`${elements} elements are no vectors of ${vector}`);
-    const plain = isPadded(layout)
-      ? this.#resize(stream, dividingLanes(layout.vector, layout.lanes))
-      : stream;
+    const plain = isPadded(layout) ? this.#resize(stream, unpaddedLanes(layout)) : stream;
     const view = (length: number, of: Stream): Stream => ({
       ...of,
       layout: { vectors: elements / length, vector: length, lanes: of.layout.lanes },

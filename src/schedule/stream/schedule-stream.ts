@@ -1,7 +1,6 @@
 import type { Resources } from "../../artifact/index.ts";
 import type { LayerPlan, StreamDesign } from "../../design/index.ts";
 import { containerBytes } from "../../fixed/index.ts";
-import { windowLinePlan } from "../../hwlib/index.ts";
 import {
   type Graph,
   getValue,
@@ -25,7 +24,7 @@ import { refuseMisfit, refuseRate } from "./refusals.ts";
 import { type Folding, type FoldingProblem, fits, isMisfit } from "./solve.ts";
 import { type Budget, budgetKinds, type Target } from "./target.ts";
 import { planUnits, type Unit } from "./units.ts";
-import { windowGeometry } from "./window-layer.ts";
+import { windowColumns, windowGeometry } from "./window-layer.ts";
 
 export interface StreamOptions {
   readonly clockMhz: number;
@@ -164,15 +163,16 @@ function describe(
   { clockMhz, target }: StreamOptions,
 ): StreamDesign {
   const plans = [...folding.points].map(
-    ([layer, { pe, simd, cycles, cost, isParallel }]): LayerPlan => ({
+    ([layer, { pe, simd, rows, cycles, cost, isParallel }]): LayerPlan => ({
       name: layer.id,
       origin: layer.origin,
       kind: layer.kind,
       pe,
       simd,
+      rows,
       cycles,
       products: layer.vectors * layer.k * layer.n,
-      multipliers: pe * (layer.kind === "depthwise" ? (isParallel ? layer.k : 1) : simd),
+      multipliers: rows * pe * (layer.kind === "depthwise" ? (isParallel ? layer.k : 1) : simd),
       resources: { ...cost, uram: 0 },
     }),
   );
@@ -224,7 +224,7 @@ function packetCycles(graph: Graph): number {
   return Math.ceil((Math.max(input, output) * 8) / widestBeatBits);
 }
 
-/** Cycles that some window needs although nothing is multiplied: a pixel in each. */
+/** Cycles that some window needs although nothing is multiplied: with as many columns in a beat as there may be. */
 function slowestWindow(units: ReturnType<typeof planUnits>, graph: Graph): number {
   let least = 1;
   for (const unit of new Set<Unit>(units.values())) {
@@ -241,7 +241,10 @@ function slowestWindow(units: ReturnType<typeof planUnits>, graph: Graph): numbe
 }
 
 function stepsOfWindow(value: OpValue, graph: Graph): number {
-  const x = graph.values.get(value.args[0]);
-  const geometry = windowGeometry(value, x?.shape ?? []);
-  return windowLinePlan({ ...geometry, X_W: 1, PAD: 0, COLS: 1, STYLE: 0 }).steps;
+  const x = getValue(graph, value.args[0]);
+  const window = windowGeometry(value, x.shape);
+  const choices = windowColumns(window, quantOf(x).format.width);
+  const { H, W, places, taps } = window;
+  if (choices.length === 0) return Math.max(H * W, places * taps);
+  return Math.min(...choices.map(({ steps }) => steps));
 }

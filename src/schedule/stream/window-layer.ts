@@ -1,5 +1,11 @@
 import { fail } from "../../base/index.ts";
-import { type WindowParameters, windowConstraint, windowOutput } from "../../hwlib/index.ts";
+import {
+  type WindowParameters,
+  windowConstraint,
+  windowLine,
+  windowLinePlan,
+  windowOutput,
+} from "../../hwlib/index.ts";
 import { type OpValue, originText } from "../../ir/index.ts";
 import type { Shape } from "../../tensor/index.ts";
 
@@ -42,6 +48,52 @@ export function windowGeometry(value: OpValue, shape: Shape): WindowGeometry {
   }
   const { OH, OW } = windowOutput({ ...parameters, X_W: 1, PAD: 0 });
   return { ...parameters, places: OH * OW, taps: KH * KW };
+}
+
+/** Bits of the windows of one beat, at most. */
+export const wideWindowBits = 8192;
+
+/** How a picture may come: so many neighbouring pixels of a row in a beat. */
+export interface WindowColumns {
+  readonly columns: number;
+  /** Neighbouring windows that are complete at once. */
+  readonly windows: number;
+  /** Cycles that a picture takes. */
+  readonly steps: number;
+}
+
+/** All numbers of columns with which whole windows can be made, the fewest first; none where they cannot. */
+export function windowColumns(window: WindowGeometry, widthBits: number): WindowColumns[] {
+  const { places, taps, ...geometry } = window;
+  const choices: WindowColumns[] = [];
+  for (let columns = 1; columns <= window.W; columns++) {
+    const line = { ...geometry, X_W: widthBits, PAD: 0, COLS: columns, STYLE: 0 };
+    if (window.W % columns !== 0 || windowLine.constraint?.(line) !== undefined) continue;
+    const { outputs, steps } = windowLinePlan(line);
+    const isNarrow = outputs * taps * window.C * widthBits <= wideWindowBits;
+    if (columns === 1 || isNarrow) choices.push({ columns, windows: outputs, steps });
+  }
+  return choices;
+}
+
+/**
+ * The fewest columns with which windows, a multiple of `rows` of them in a beat, come within so many cycles; where
+ * none do, those that take the fewest.
+ */
+export function columnsForRate(
+  choices: readonly WindowColumns[],
+  rows: number,
+  cycles: number,
+): WindowColumns | undefined {
+  const some = choices.filter(({ windows }) => windows % rows === 0);
+  const quick = some.find(({ steps }) => steps <= cycles);
+  return (
+    quick ??
+    some.reduce<WindowColumns | undefined>(
+      (best, choice) => (best === undefined || choice.steps < best.steps ? choice : best),
+      undefined,
+    )
+  );
 }
 
 /** Whether a window is just the pixel: no module is needed. */

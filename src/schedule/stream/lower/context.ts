@@ -20,8 +20,6 @@ export interface LowerOptions {
 
 /** Bits of a beat of a packet, at most. */
 export const widestBeatBits = 512;
-/** Bits of a window that are still made in one beat. */
-export const wideWindowBits = 8192;
 /** Bits above which a buffer goes to block RAM. */
 export const lutRamBits = 8192;
 /** Pixels of a row up to which its buffer is LUT RAM. */

@@ -3,6 +3,7 @@ import type { OpValue, ValueId } from "../../../ir/index.ts";
 import { chainOf } from "../cost.ts";
 import type { EngineLayer } from "../engine-layer.ts";
 import type { FoldingPoint } from "../folding.ts";
+import type { Layout } from "../layout.ts";
 import type { Stream } from "../network-builder.ts";
 import type { WindowGeometry } from "../window-layer.ts";
 import type { Context } from "./context.ts";
@@ -25,19 +26,19 @@ function matrixVector(
   point: FoldingPoint,
   x: ValueId,
 ): Stream {
-  const { k, n, vectors, window } = layer;
+  const { k, n, window } = layer;
   const input =
     window === undefined
-      ? takeValue(context, x, k, point.simd)
-      : windowsOf(context, window, x, 0, { lanes: point.simd });
-  const isParallel = input.layout.lanes === k && point.simd < k;
+      ? takeRows(context, x, k, point)
+      : windowsOf(context, window, x, 0, { lanes: point.simd, rows: point.rows });
+  const isParallel = input.layout.lanes === point.rows * k && point.simd < k;
   const name = context.net.nextName("mvu");
   const params = {
     K: k,
     N: n,
     SIMD: point.simd,
     PE: point.pe,
-    ROWS: 1,
+    ROWS: point.rows,
     PARALLEL: isParallel,
     X_W: input.widthBits,
     X_SIGNED: layer.xSigned,
@@ -52,10 +53,21 @@ function matrixVector(
   const { weights, bias } = layer.codes();
   for (const [file, text] of mvuMemories(params, weights, bias))
     context.net.memories.set(file, text);
-  const title = `${k} by ${n}, ${point.simd} by ${point.pe} at a time`;
+  const several = point.rows > 1 ? `, ${point.rows} vectors side by side` : "";
+  const title = `${k} by ${n}, ${point.simd} by ${point.pe} at a time${several}`;
   const node = context.net.module("n2f_mvu", "mvu", title, params);
   context.net.connect(input, { node, port: 0 });
-  return context.net.output(node, { vectors, vector: n, lanes: point.pe }, layer.accBits);
+  return context.net.output(node, resultLayout(layer, point), layer.accBits);
+}
+
+/** Vectors as they come, several in a beat where the engine takes several. */
+function takeRows(context: Context, x: ValueId, k: number, { rows, simd }: FoldingPoint): Stream {
+  return rows === 1 ? takeValue(context, x, k, simd) : takeValue(context, x, rows * k, rows * k);
+}
+
+/** Vectors side by side have all of their results in one beat. */
+function resultLayout({ n, vectors }: EngineLayer, { rows, pe }: FoldingPoint): Layout {
+  return { vectors: vectors / rows, vector: rows * n, lanes: rows * pe };
 }
 
 function depthwiseEngine(
@@ -64,19 +76,20 @@ function depthwiseEngine(
   point: FoldingPoint,
   x: ValueId,
 ): Stream {
-  const { k, n, vectors } = layer;
+  const { k, n } = layer;
   const window = layer.window as WindowGeometry;
   const input = windowsOf(context, window, x, 0, {
     lanes: point.pe,
     byChannel: true,
     isWhole: point.isParallel,
+    rows: point.rows,
   });
   const name = context.net.nextName("depthwise");
   const params = {
     C: n,
     K: k,
     PE: point.pe,
-    ROWS: 1,
+    ROWS: point.rows,
     PARALLEL: point.isParallel,
     X_W: input.widthBits,
     X_SIGNED: layer.xSigned,
@@ -94,5 +107,5 @@ function depthwiseEngine(
   const title = `${n} channels, ${point.pe} at a time`;
   const node = context.net.module("n2f_depthwise", "depthwise", title, params);
   context.net.connect(input, { node, port: 0 });
-  return context.net.output(node, { vectors, vector: n, lanes: point.pe }, layer.accBits);
+  return context.net.output(node, resultLayout(layer, point), layer.accBits);
 }

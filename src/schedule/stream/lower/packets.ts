@@ -162,7 +162,8 @@ function lanesOfInput(context: Context, id: ValueId, elements: number): number {
     if (unit.kind !== "engine" || unit.value.args[0] !== id) continue;
     const { layer } = unit;
     const wanted = layer.window === undefined ? context.options.point(layer).simd : layer.window.C;
-    if (elements % wanted === 0 && wanted <= 64) return wanted;
+    if (elements % wanted === 0 && wanted <= 64)
+      return elements / wanted <= interval ? wanted : lanesForRate(1, elements, interval);
   }
   const vector = value.shape.at(-1) ?? 1;
   const vectors = elements / vector;

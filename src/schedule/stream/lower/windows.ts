@@ -1,9 +1,15 @@
-import { windowLine, windowMemLines } from "../../../hwlib/index.ts";
+import { windowMemLines } from "../../../hwlib/index.ts";
 import { getValue, quantOf, type ValueId } from "../../../ir/index.ts";
 import { dividingLanes, lanesForRate } from "../layout.ts";
 import type { Stream } from "../network-builder.ts";
-import { isPixel, type WindowGeometry } from "../window-layer.ts";
-import { type Context, lutRamBits, lutRamWords, wideWindowBits } from "./context.ts";
+import {
+  columnsForRate,
+  isPixel,
+  type WindowGeometry,
+  wideWindowBits,
+  windowColumns,
+} from "../window-layer.ts";
+import { type Context, lutRamBits, lutRamWords } from "./context.ts";
 import { takeValue } from "./take.ts";
 
 /**
@@ -11,6 +17,7 @@ import { takeValue } from "./take.ts";
  *
  * @param lanes elements of a beat that the reader wants; it also takes whole windows
  * @param byChannel channels outside, positions inside
+ * @param rows windows of a beat; more than one are whole
  */
 export function windowsOf(
   context: Context,
@@ -21,12 +28,20 @@ export function windowsOf(
     lanes,
     byChannel = false,
     isWhole,
-  }: { readonly lanes: number; readonly byChannel?: boolean; readonly isWhole?: boolean },
+    rows = 1,
+  }: {
+    readonly lanes: number;
+    readonly byChannel?: boolean;
+    readonly isWhole?: boolean;
+    readonly rows?: number;
+  },
 ): Stream {
   const { places, taps, H, W, C } = window;
   const { interval } = context.options;
   const size = taps * C;
-  if (taps === 1 && window.PT + window.PB + window.PL + window.PR === 0) {
+  const isPicked = taps === 1 && window.PT + window.PB + window.PL + window.PR === 0;
+  if (isPixel(window) && rows > 1) return takeValue(context, x, rows * C, rows * C);
+  if (isPixel(window) || (isPicked && rows === 1 && H * W <= interval)) {
     return pickedPixels(context, window, x, lanes, interval);
   }
   const format = quantOf(getValue(context.graph, x)).format;
@@ -35,37 +50,46 @@ export function windowsOf(
     ...geometry,
     X_W: format.width,
     PAD: padding,
-    COLS: 1,
-    // A row buffer is wide and short: LUT RAM has 32 words, block RAM 512 at least.
-    STYLE: W > lutRamWords ? 1 : 0,
   };
-  const canLine = windowLine.constraint?.(line) === undefined;
-  const wantsLine = isWhole ?? size * format.width <= wideWindowBits;
+  const choice = columnsForRate(windowColumns(window, format.width), rows, interval);
+  const wantsLine =
+    rows > 1 ||
+    isPicked ||
+    (isWhole ?? (size * format.width <= wideWindowBits || places * taps > interval));
   const title = `windows of ${window.KH} by ${window.KW} over ${H} by ${W} by ${C}`;
-  if (canLine && wantsLine) {
-    const input = takeValue(context, x, C, C);
-    const params = { ...line, X_W: input.widthBits };
+  if (choice !== undefined && wantsLine) {
+    const { columns, windows } = choice;
+    const input = takeValue(context, x, columns * C, columns * C);
+    const params = {
+      ...line,
+      X_W: input.widthBits,
+      COLS: columns,
+      // A row buffer is wide and short: LUT RAM has 32 words, block RAM 512 at least.
+      STYLE: W / columns > lutRamWords ? 1 : 0,
+    };
     const node = context.net.module("n2f_window_line", "window", title, params);
     context.net.connect(input, { node, port: 0 });
-    return context.net.output(
-      node,
-      { vectors: places, vector: size, lanes: size },
-      input.widthBits,
-    );
+    const layout = {
+      vectors: places / windows,
+      vector: windows * size,
+      lanes: windows * size,
+    };
+    const stream = context.net.output(node, layout, input.widthBits);
+    return windows === rows ? stream : context.net.convert(stream, rows * size, rows * size);
   }
   const fewest = byChannel ? lanes : lanesForRate(places * taps, C, interval);
   const P = byChannel || isWhole ? lanes : Math.max(fewest, dividingLanes(C, lanes));
   const input = takeValue(context, x, C, P);
   const least = windowMemLines(window);
-  const rows = Math.min(H, least + window.SH);
+  const lines = Math.min(H, least + window.SH);
   const params = {
     ...geometry,
     X_W: input.widthBits,
     PAD: padding,
     P,
-    LINES: Math.max(least, rows),
+    LINES: Math.max(least, lines),
     CHANNEL_MAJOR: byChannel,
-    STYLE: rows * W * C * input.widthBits > lutRamBits ? 1 : 0,
+    STYLE: lines * W * C * input.widthBits > lutRamBits ? 1 : 0,
   };
   const node = context.net.module("n2f_window_mem", "window", title, params);
   context.net.connect(input, { node, port: 0 });

@@ -11,7 +11,7 @@ const layer = (name: string, vectors: number, k: number, n: number): EngineLayer
   id: valueId(name),
   origin: { node: name, type: "Conv" },
   kind: "conv",
-  ...{ vectors, k, n, xBits: 8, xSigned: true, wBits: 8, accBits: 24 },
+  ...{ vectors, k, n, xBits: 8, xSigned: true, wBits: 8, accBits: 24, rows: [1] },
   twos: [],
   chain: () => 1,
   codes: () => ({ weights: [], bias: [] }),
@@ -116,7 +116,7 @@ function bruteForce(
         const cycles = one.vectors * Math.ceil(one.k / simd) * Math.ceil(one.n / pe);
         for (const multiplier of pe > 1 ? [0, 1, 2] : [0, 1]) {
           for (const memory of [0, 1]) {
-            const point = { simd, pe, cycles, multiplier, memory, isParallel: false };
+            const point = { simd, pe, rows: 1, cycles, multiplier, memory, isParallel: false };
             all.push({ cycles, cost: cost(one, point) });
           }
         }
