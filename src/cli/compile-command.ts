@@ -3,6 +3,7 @@ import { Command } from "commander";
 import { type PrecisionReport, targetText } from "../choose-widths.ts";
 import { type CompileSummary, compile } from "../compile.ts";
 import { loadConfig } from "../config/index.ts";
+import type { LayerPlan, SlowestNode } from "../design/index.ts";
 import { printGraph } from "../ir/index.ts";
 import { addPlanOptions, checkPlanFlags, type PlanFlags } from "./options.ts";
 import { decibel, Output, percent, short } from "./output.ts";
@@ -118,15 +119,16 @@ function printFolding(
   output.table(
     [
       { title: "layer" },
-      ...["PE", "SIMD", "cycles", "DSP", "LUT", "BRAM36", "busy"].map((title) => ({
+      ...["PE", "SIMD", "vectors", "cycles", "DSP", "LUT", "BRAM36", "busy"].map((title) => ({
         title,
         isNumber: true,
       })),
     ],
-    layers.map(({ origin, pe, simd, cycles, products, multipliers, resources }) => [
+    layers.map(({ origin, pe, simd, rows, cycles, products, multipliers, resources }) => [
       origin.node,
       String(pe),
       String(simd),
+      String(rows),
       String(cycles),
       whole(resources.dsp),
       String(Math.round(resources.lut)),
@@ -136,21 +138,35 @@ function printFolding(
   );
   const products = layers.reduce((sum, layer) => sum + layer.products, 0);
   const multipliers = layers.reduce((sum, layer) => sum + layer.multipliers, 0);
-  const slowest = layers.reduce((top, { cycles }) => Math.max(top, cycles), 0);
+  output.line();
+  const pace = paceOf(layers, stream?.slowest, intervalCycles);
+  const busy = percent(products / (multipliers * intervalCycles));
+  const work =
+    multipliers === 0 ? "" : `${multipliers} multipliers, busy in ${busy} of the cycles; `;
+  output.line(`  ${work}${pace}`);
+}
+
+/** What takes the whole interval: layers, or something else that stands between them. */
+function paceOf(
+  layers: readonly LayerPlan[],
+  other: SlowestNode | undefined,
+  intervalCycles: number,
+): string {
+  const most = layers.reduce((top, { cycles }) => Math.max(top, cycles), 0);
+  const isNearly = (cycles: number) => cycles >= 0.97 * intervalCycles;
   const limiting = layers
-    .filter(({ cycles }) => cycles === slowest)
+    .filter(({ cycles }) => cycles === most)
     .map(({ origin }) => origin.node)
     .slice(0, 3)
     .join(", ");
-  if (multipliers === 0) return;
-  const pace =
-    slowest >= 0.97 * intervalCycles
-      ? `the pace is set by ${limiting}: ${slowest} of ${intervalCycles} cycles`
-      : `the pace of ${intervalCycles} cycles is set by what is not folded (windows take a pixel in a cycle); the slowest layer, ${limiting}, takes ${slowest}`;
-  output.line();
-  output.line(
-    `  ${multipliers} multipliers, busy in ${percent(products / (multipliers * intervalCycles))} of the cycles; ${pace}`,
-  );
+  if (layers.length > 0 && isNearly(most))
+    return `the pace is set by ${limiting}: ${most} of ${intervalCycles} cycles`;
+  const slowestLayer = layers.length > 0 ? `; the slowest layer, ${limiting}, takes ${most}` : "";
+  if (other !== undefined && isNearly(other.cycles)) {
+    const where = other.origin.node === "" ? "" : ` (${other.origin.node})`;
+    return `the pace of ${intervalCycles} cycles is set by "${other.title}"${where}, which is not folded${slowestLayer}`;
+  }
+  return `the pace of ${intervalCycles} cycles is set by modules that wait for each other${slowestLayer}`;
 }
 
 /** What `--precision auto` chose, and what it saves. */

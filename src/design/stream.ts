@@ -9,8 +9,16 @@ export interface StreamDesign extends DesignBase {
   /** Texts of the memory files, by name. */
   readonly memories: ReadonlyMap<string, string>;
   readonly layers: readonly LayerPlan[];
+  /** The node that needs the most cycles for an inference, when nothing keeps it waiting. */
+  readonly slowest: SlowestNode;
   /** The device whose budgets were kept, where one was given. */
   readonly target?: string;
+}
+
+export interface SlowestNode {
+  readonly title: string;
+  readonly origin: Origin;
+  readonly cycles: number;
 }
 
 /** Where beats come from or go to: a port of a node, by its number in `nodes`. */

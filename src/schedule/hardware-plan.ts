@@ -17,7 +17,8 @@ export interface HardwarePlan {
 
 type Word = KernelWord["kind"];
 
-const reductions = ["n2f_reduce", "n2f_reduce_lanes"];
+// The last step over several pixels of a beat is a pool.
+const reductions = ["n2f_pool", "n2f_reduce", "n2f_reduce_lanes"];
 const rom = ["n2f_lut", "n2f_rom"];
 const local = { stream: [], isLocal: true } as const;
 
@@ -85,8 +86,8 @@ const overWindows = "windows over one or two axes, of one picture";
 /** Operators that the stream architecture knows by name, since their index maps would be large. */
 const streamPlans: Readonly<Record<string, Pick<HardwarePlan, "stream" | "condition">>> = {
   conv: { stream: [...windows, "n2f_mvu", "n2f_depthwise"], condition: overWindows },
-  max_pool: { stream: [...windows, "n2f_pool", ...reductions], condition: overWindows },
-  sum_pool: { stream: [...windows, "n2f_pool", ...reductions], condition: overWindows },
+  max_pool: { stream: [...windows, ...reductions], condition: overWindows },
+  sum_pool: { stream: [...windows, ...reductions], condition: overWindows },
 };
 
 /** What one of our primitive operators becomes. */

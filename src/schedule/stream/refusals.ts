@@ -107,21 +107,22 @@ function rateOf(interval: number, clockMhz: number): number {
 }
 
 /**
- * The rate that is wanted is above what windows and FIFOs allow.
+ * The rate that is wanted is above what modules that are not folded, and FIFOs, allow.
  *
  * @throws N2F_DESIGN_SIZE, always
  */
 export function refuseRate(
   wanted: number,
   interval: number,
-  { graph, clockMhz }: Pick<Refused, "graph" | "clockMhz">,
+  { graph, clockMhz, slowest }: Pick<Refused, "graph" | "clockMhz"> & { readonly slowest?: string },
 ): never {
+  const pace = slowest === undefined ? "" : ` What sets the pace is not folded: ${slowest}.`;
   return fail(
     "N2F_DESIGN_SIZE",
     `an inference in ${wanted} cycles is wanted; ${interval} cycles are the least that was reached`,
     {
       at: graph.name,
-      hint: `Ask for --target-fps ${rateOf(interval, clockMhz)} or less, or raise --clock-mhz: windows take one pixel in a cycle.`,
+      hint: `Ask for --target-fps ${rateOf(interval, clockMhz)} or less, or raise --clock-mhz.${pace}`,
     },
   );
 }

@@ -1,5 +1,5 @@
 import type { Resources } from "../../artifact/index.ts";
-import type { LayerPlan, StreamDesign } from "../../design/index.ts";
+import type { LayerPlan, SlowestNode, StreamDesign } from "../../design/index.ts";
 import { containerBytes } from "../../fixed/index.ts";
 import {
   type Graph,
@@ -20,6 +20,8 @@ import { fitNetwork } from "./fit.ts";
 import type { LayerFolding } from "./folding.ts";
 import { widestBeatBits } from "./lower/context.ts";
 import { type Lowered, lowerGraph } from "./lower/lower-graph.ts";
+import type { NetworkBuilder } from "./network-builder.ts";
+import { type Slowest, slowestNode } from "./pace.ts";
 import { refuseMisfit, refuseRate } from "./refusals.ts";
 import { type Folding, type FoldingProblem, fits, isMisfit } from "./solve.ts";
 import { type Budget, budgetKinds, type Target } from "./target.ts";
@@ -65,10 +67,13 @@ export function scheduleStream(
     ...(options.layers?.get(layer.origin.node) ?? options.layers?.get(layer.id)),
     hasPairs: target.hasPairs,
   });
-  const leastInterval = Math.max(slowestWindow(units, graph), packetCycles(graph));
+  const least = [...slowestWindows(units, graph), packetCycles(graph)].reduce((a, b) =>
+    b.cycles > a.cycles ? b : a,
+  );
+  const leastInterval = least.cycles;
   const wanted = targetFps === undefined ? undefined : Math.floor((clockMhz * 1e6) / targetFps);
   if (wanted !== undefined && leastInterval > wanted)
-    return refuseRate(wanted, leastInterval, { graph, clockMhz });
+    return refuseRate(wanted, leastInterval, { graph, clockMhz, slowest: least.what });
   const fifoDepths = depthsByHand(graph, units, options.layers ?? new Map());
   const lay = (folding: Folding) => {
     onProgress(`folding the layers: an inference in ${folding.interval} cycles`);
@@ -84,6 +89,12 @@ export function scheduleStream(
     if (isMisfit(fitted)) return refuseMisfit(fitted, { graph, target, clockMhz, problem });
     const { folding } = fitted;
     const { network } = fitted.network;
+    const slowest = slowestNode(network);
+    if (wanted === undefined && slowest.cycles > folding.interval && attempt < attempts) {
+      // Something that is not folded is slower: then cheaper foldings are as fast.
+      problem = { ...problem, leastInterval: slowest.cycles };
+      continue;
+    }
     const interval = Math.max(1, folding.interval);
     const fifoOptions = { interval, model, budget: target.budget, asked: fifoDepths, onProgress };
     const plan = planFifos(network, fifoOptions);
@@ -91,10 +102,13 @@ export function scheduleStream(
     const isFitting = fits(total, target.budget);
     const isFast = wanted === undefined || intervalCycles <= wanted;
     if (isFitting && isFast)
-      return describe(graph, top, fitted.network, folding, plan, maxLevels, options);
+      return {
+        ...describe(graph, top, fitted.network, folding, plan, maxLevels, options),
+        slowest: whatIsSlowest(network, slowest),
+      };
     if (attempt === attempts) {
       if (wanted !== undefined && !isFast)
-        return refuseRate(wanted, intervalCycles, { graph, clockMhz });
+        return refuseRate(wanted, intervalCycles, { graph, clockMhz, ...reasonOf(network, slowest) });
       const misfit = { interval: folding.interval, nearest: total };
       const whole = { ...problem, budget: target.budget };
       return refuseMisfit(misfit, { graph, target, clockMhz, problem: whole });
@@ -153,6 +167,17 @@ function lower(
   });
 }
 
+/** Named where it alone takes longer than the network may. */
+function reasonOf(network: NetworkBuilder, slowest: Slowest): { readonly slowest?: string } {
+  const { title, origin } = whatIsSlowest(network, slowest);
+  return { slowest: `"${title}" (${origin.node}) takes ${slowest.cycles} cycles` };
+}
+
+function whatIsSlowest({ nodes }: NetworkBuilder, { node, cycles }: Slowest): SlowestNode {
+  const { title, origin } = nodes[node];
+  return { title, origin, cycles };
+}
+
 function describe(
   graph: Graph,
   top: string,
@@ -161,7 +186,7 @@ function describe(
   { edges, latencyCycles, intervalCycles }: FifoPlan,
   maxLevels: number,
   { clockMhz, target }: StreamOptions,
-): StreamDesign {
+): Omit<StreamDesign, "slowest"> {
   const plans = [...folding.points].map(
     ([layer, { pe, simd, rows, cycles, cost, isParallel }]): LayerPlan => ({
       name: layer.id,
@@ -212,8 +237,14 @@ function depthsByHand(
   return depths;
 }
 
+/** What cannot be faster, whatever the folding. */
+interface Bound {
+  readonly cycles: number;
+  readonly what: string;
+}
+
 /** Cycles that a packet takes in beats of the greatest width, in or out. */
-function packetCycles(graph: Graph): number {
+function packetCycles(graph: Graph): Bound {
   const bytes = (ids: readonly ValueId[]) =>
     ids.reduce((sum, id) => {
       const value = getValue(graph, id);
@@ -221,23 +252,24 @@ function packetCycles(graph: Graph): number {
     }, 0);
   const input = bytes(inputsOf(graph).map(({ id }) => id));
   const output = bytes(graph.outputs.map(({ value }) => value));
-  return Math.ceil((Math.max(input, output) * 8) / widestBeatBits);
+  const most = Math.max(input, output);
+  const cycles = Math.ceil((most * 8) / widestBeatBits);
+  return { cycles, what: `packets of ${most} bytes take ${cycles} cycles` };
 }
 
-/** Cycles that some window needs although nothing is multiplied: with as many columns in a beat as there may be. */
-function slowestWindow(units: ReturnType<typeof planUnits>, graph: Graph): number {
-  let least = 1;
+/** Cycles of each window although nothing is multiplied: with as many columns in a beat as there may be. */
+function slowestWindows(units: ReturnType<typeof planUnits>, graph: Graph): Bound[] {
+  const bounds: Bound[] = [];
   for (const unit of new Set<Unit>(units.values())) {
-    if (unit.kind === "engine" && unit.layer.window !== undefined) {
-      least = Math.max(least, stepsOfWindow(unit.value, graph));
-    } else if (
-      unit.kind === "module" &&
-      (unit.value.op === "max_pool" || unit.value.op === "sum_pool")
-    ) {
-      least = Math.max(least, stepsOfWindow(unit.value, graph));
-    }
+    const isWindow =
+      unit.kind === "engine"
+        ? unit.layer.window !== undefined
+        : unit.kind === "module" && (unit.value.op === "max_pool" || unit.value.op === "sum_pool");
+    if (!isWindow || unit.kind === "region") continue;
+    const cycles = stepsOfWindow(unit.value, graph);
+    bounds.push({ cycles, what: `the windows of ${unit.value.origin.node} take ${cycles} cycles` });
   }
-  return least;
+  return bounds;
 }
 
 function stepsOfWindow(value: OpValue, graph: Graph): number {
