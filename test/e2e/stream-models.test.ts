@@ -20,7 +20,7 @@ interface Streamed {
 
 const bits = { precision: "8" };
 const networks: Readonly<Record<string, Streamed>> = {
-  "w3, as it was quantized": { model: "workloads/w3_qonnx.onnx", interval: 300 },
+  "w3, as it was quantized": { model: "workloads/w3_qonnx.onnx", interval: 40, busy: 0.95 },
   "w4, as it was quantized": {
     model: "workloads/w4_qonnx.onnx",
     flags: { target: "kv260" },
@@ -35,7 +35,12 @@ const networks: Readonly<Record<string, Streamed>> = {
     dsp: 1248,
     busy: 0.85,
   },
-  "MNIST of CNTK": { model: "corpus/models/mnist-cntk-8/model.onnx", flags: bits },
+  "MNIST of CNTK": {
+    model: "corpus/models/mnist-cntk-8/model.onnx",
+    flags: bits,
+    interval: 400,
+    busy: 0.95,
+  },
   "keyword spotting, depthwise": {
     model: "corpus/models/mlperf-kws-dscnn/model.onnx",
     flags: bits,
@@ -43,6 +48,7 @@ const networks: Readonly<Record<string, Streamed>> = {
   "jet tagging in one dimension": {
     model: "corpus/models/hls4ml-jet-conv1d/model.onnx",
     flags: bits,
+    interval: 2,
   },
   "anomaly detection": {
     model: "corpus/models/mlperf-ad-autoencoder/model.onnx",
@@ -56,7 +62,11 @@ const networks: Readonly<Record<string, Streamed>> = {
   "keyword spotting, as it was quantized": {
     model: "corpus/models/micro-kws-fp32-and-qdq/qdq.onnx",
   },
-  "CIFAR-10 by Keras": { model: "corpus/models/cifar-base-kw/model.onnx", flags: bits },
+  "CIFAR-10 by Keras": {
+    model: "corpus/models/cifar-base-kw/model.onnx",
+    flags: bits,
+    interval: 160,
+  },
   "super resolution, as it was quantized": {
     model: "corpus/models/espcn-x2-float-and-qonnx/quant.onnx",
     vectors: 3,

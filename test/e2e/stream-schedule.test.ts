@@ -76,8 +76,8 @@ describe("the schedule of a network", () => {
     const graph = quantized(decodeModel(mobileNetV1(96, 0.25), "mobilenet.onnx"));
     const { design, cpuSeconds } = schedule(graph, "kv260");
     expect(cpuSeconds).toBeLessThan(20);
-    // Windows take a pixel in a cycle: no folding is faster.
-    expect(design.intervalCycles).toBe(96 * 96);
+    // Several pixels in a cycle.
+    expect(design.intervalCycles).toBeLessThan((96 * 96) / 2);
     const { budget } = loadTarget("kv260");
     const { lut, ff, dsp, bram36 } = estimateResources(design);
     expect(lut <= budget.lut && ff <= budget.ff).toBe(true);

@@ -108,7 +108,11 @@ export function scheduleStream(
       };
     if (attempt === attempts) {
       if (wanted !== undefined && !isFast)
-        return refuseRate(wanted, intervalCycles, { graph, clockMhz, ...reasonOf(network, slowest) });
+        return refuseRate(wanted, intervalCycles, {
+          graph,
+          clockMhz,
+          ...reasonOf(network, slowest),
+        });
       const misfit = { interval: folding.interval, nearest: total };
       const whole = { ...problem, budget: target.budget };
       return refuseMisfit(misfit, { graph, target, clockMhz, problem: whole });

@@ -7,20 +7,26 @@ import { isMisfit, solveFolding } from "../../../../src/schedule/stream/solve.ts
 import { loadTarget, targetNames } from "../../../../src/schedule/stream/target.ts";
 import { problemOf } from "../../../support/problem.ts";
 
-const layer = (name: string, vectors: number, k: number, n: number): EngineLayer => ({
+const layer = (
+  name: string,
+  vectors: number,
+  k: number,
+  n: number,
+  rows: readonly number[] = [1],
+): EngineLayer => ({
   id: valueId(name),
   origin: { node: name, type: "Conv" },
   kind: "conv",
-  ...{ vectors, k, n, xBits: 8, xSigned: true, wBits: 8, accBits: 24, rows: [1] },
+  ...{ vectors, k, n, xBits: 8, xSigned: true, wBits: 8, accBits: 24, rows },
   twos: [],
   chain: () => 1,
   codes: () => ({ weights: [], bias: [] }),
 });
 
 /** Two products in a DSP slice, or none and many LUTs. */
-const cost: PointCost = (_, { simd, pe, multiplier, memory }) => ({
-  dsp: multiplier === 0 ? 0 : multiplier === 1 ? simd * pe : simd * Math.ceil(pe / 2),
-  lut: (multiplier === 0 ? 70 * simd * pe : simd * pe) + (memory === 0 ? simd * pe : 0),
+const cost: PointCost = (_, { simd, pe, rows, multiplier, memory }) => ({
+  dsp: rows * (multiplier === 0 ? 0 : multiplier === 1 ? simd * pe : simd * Math.ceil(pe / 2)),
+  lut: rows * (multiplier === 0 ? 70 * simd * pe : simd * pe) + (memory === 0 ? simd * pe : 0),
   ff: 0,
   bram36: memory === 0 ? 0 : Math.ceil((simd * pe) / 4),
 });
@@ -58,6 +64,7 @@ describe("the solver", () => {
       vectors: fc.integer({ min: 1, max: 6 }),
       k: fc.integer({ min: 1, max: 7 }),
       n: fc.integer({ min: 1, max: 5 }),
+      most: fc.integer({ min: 1, max: 6 }),
     });
     const budgets = fc.record({
       dsp: fc.integer({ min: 0, max: 20 }),
@@ -66,7 +73,10 @@ describe("the solver", () => {
     });
     fc.assert(
       fc.property(fc.array(sizes, { minLength: 1, maxLength: 3 }), budgets, (shapes, limits) => {
-        const layers = shapes.map(({ vectors, k, n }, i) => layer(`l${i}`, vectors, k, n));
+        const layers = shapes.map(({ vectors, k, n, most }, i) => {
+          const rows = [1, 2, 3, 4, 5, 6].filter((r) => r <= most && vectors % r === 0);
+          return layer(`l${i}`, vectors, k, n, rows);
+        });
         const budget = { ...limits, ff: 1e9 };
         const asked = () => ({});
         const result = solveFolding({ layers, asked, cost, budget, leastInterval: 1 });
@@ -75,6 +85,18 @@ describe("the solver", () => {
       }),
       { numRuns: 150 },
     );
+  });
+
+  it("takes several vectors in a cycle where one is too slow", () => {
+    const layers = [layer("a", 16, 9, 4, [1, 2, 4])];
+    const problem = { layers, asked: () => ({}), cost, budget: plenty, leastInterval: 1 };
+    const fastest = solveFolding(problem);
+    if (isMisfit(fastest)) throw new Error("nothing fits");
+    expect(fastest.interval).toBe(4);
+    expect(fastest.points.get(layers[0])).toMatchObject({ rows: 4, pe: 4, simd: 9 });
+    const asked = solveFolding({ ...problem, wantedInterval: 12 });
+    if (isMisfit(asked)) throw new Error("nothing fits");
+    expect(asked.points.get(layers[0])).toMatchObject({ rows: 4, pe: 4, simd: 3, cycles: 12 });
   });
 
   it("takes the least for a rate, and what is asked for by hand", () => {
@@ -110,17 +132,21 @@ function bruteForce(
   budget: Record<"lut" | "ff" | "dsp" | "bram36", number>,
 ): number | undefined {
   const options = layers.map((one) => {
-    const all = [];
-    for (let simd = 1; simd <= one.k; simd++) {
-      for (let pe = 1; pe <= one.n; pe++) {
-        const cycles = one.vectors * Math.ceil(one.k / simd) * Math.ceil(one.n / pe);
-        for (const multiplier of pe > 1 ? [0, 1, 2] : [0, 1]) {
-          for (const memory of [0, 1]) {
-            const point = { simd, pe, rows: 1, cycles, multiplier, memory, isParallel: false };
-            all.push({ cycles, cost: cost(one, point) });
-          }
+    const all: { readonly cycles: number; readonly cost: ReturnType<PointCost> }[] = [];
+    const add = (simd: number, pe: number, rows: number) => {
+      const cycles = (one.vectors / rows) * Math.ceil(one.k / simd) * Math.ceil(one.n / pe);
+      for (const multiplier of pe > 1 ? [0, 1, 2] : [0, 1]) {
+        for (const memory of [0, 1]) {
+          const point = { simd, pe, rows, cycles, multiplier, memory, isParallel: false };
+          all.push({ cycles, cost: cost(one, point) });
         }
       }
+    };
+    for (let simd = 1; simd <= one.k; simd++) {
+      for (let pe = 1; pe <= one.n; pe++) add(simd, pe, 1);
+      // Vectors side by side: all results of each, in few steps.
+      for (const rows of one.rows)
+        if (rows > 1 && Math.ceil(one.k / simd) < 4 * rows) add(simd, one.n, rows);
     }
     return all;
   });
