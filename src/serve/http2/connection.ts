@@ -58,6 +58,8 @@ const copyBytes = 4096;
 const fullBytes = MiB;
 /** Bytes that a client leaves unread beyond which nothing more is read of it. */
 const unreadBytes = 8 * MiB;
+/** And beyond which it is ended: what had been read before made so much of it. */
+const maxUnreadBytes = 32 * MiB;
 
 /** On the clock of `checkTime`, in seconds. */
 const prefaceTicks = 20;
@@ -444,6 +446,7 @@ export class Connection implements FrameSink, StreamOwner {
     endsStream: boolean,
     dependsOnItself: boolean,
   ): void {
+    if (this.#output.pendingBytes > maxUnreadBytes) throw calm("answers that nobody reads");
     this.#lastId = streamId;
     if (dependsOnItself) {
       this.#refuse(streamId, errorCode.PROTOCOL_ERROR);

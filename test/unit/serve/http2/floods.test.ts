@@ -254,6 +254,23 @@ describe("a client that reads nothing", () => {
   });
 });
 
+test("many requests in one piece, with long answers", async () => {
+  const peer = Peer.begun();
+  peer.socket.isStalled = true;
+  const long = encodeHeaders([
+    [":status", "200"],
+    ["x", "v".repeat(8000)],
+  ]);
+  peer.onRequest = ({ stream }) => stream.respond(long, true);
+  const requests = Array.from({ length: 13_000 }, (_, at) =>
+    client.headers(2 * at + 1, requestBlock(), true),
+  );
+  peer.send(...requests);
+  expect(peer.received.length).toBeLessThan(4300);
+  peer.socket.release();
+  expect(await peer.goAway()).toBe(calm);
+});
+
 test("bodies that come byte by byte are not held as objects", async () => {
   const peer = Peer.begun();
   peer.onRequest = ({ stream }) => stream.pause();
