@@ -53,7 +53,8 @@ function forEachSample(
 
 /**
  * Bias correction: rounding weights and clipping activations moves the mean of each channel; the bias takes
- * it back. Layer by layer from the inputs, so that each sees its argument corrected.
+ * it back. Layer by layer from the inputs, so that each sees its argument corrected. Products that share their weights
+ * are left as they are.
  *
  * @param quantize quantizes a graph as the user asks
  * @see Nagel et al., Data-Free Quantization through Weight Equalization and Bias Correction, 2019
@@ -65,8 +66,15 @@ export function correctBiases(
 ): Graph {
   const wanted = new Map<ValueId, Float64Array>();
   const count = Math.min(data.samples.count, sampleLimit);
+  const readers = new Map<ValueId, number>();
+  for (const value of graph.values.values()) {
+    const [, w] = value.kind === "op" ? value.args : [];
+    if (w !== undefined) readers.set(w, (readers.get(w) ?? 0) + 1);
+  }
   const products = [...graph.values.values()].filter((value): value is OpValue => {
     if (!isDense(value, (id) => getValue(graph, id))) return false;
+    // The steps of a recurrent layer stay alike, so that one engine can make all of them.
+    if ((readers.get(value.args[1]) ?? 0) > 1) return false;
     const [w, bias] = value.args.slice(1).map((id) => getValue(graph, id));
     return w.dtype === "float" && (bias === undefined || bias.kind === "const");
   });

@@ -85,6 +85,7 @@ interface ConfigFile {
         readonly PE?: number;
         readonly SIMD?: number;
         readonly FifoDepth?: number;
+        readonly Static?: boolean;
       }
     >
   >;
@@ -146,13 +147,14 @@ export function loadConfig(path: string | undefined, flags: ConfigFlags): Compil
     schedule: {
       ...readArchitecture(flags, model),
       layers: new Map(
-        layers.map(([name, { PE, SIMD, ReuseFactor, FifoDepth }]) => [
+        layers.map(([name, { PE, SIMD, ReuseFactor, FifoDepth, Static }]) => [
           name,
           {
             ...(PE !== undefined && { pe: PE }),
             ...(SIMD !== undefined && { simd: SIMD }),
             ...(ReuseFactor !== undefined && { reuse: ReuseFactor }),
             ...(FifoDepth !== undefined && { fifoDepth: FifoDepth }),
+            ...(Static !== undefined && { isStatic: Static }),
           },
         ]),
       ),

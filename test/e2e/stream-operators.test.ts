@@ -1,6 +1,6 @@
-import { writeFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import type { onnx } from "onnx-proto";
-import { describe, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { Random } from "../../src/base/index.ts";
 import { compile, loadConfig } from "../../src/index.ts";
 import { sizeOf } from "../../src/tensor/index.ts";
@@ -141,9 +141,62 @@ const models: Readonly<Record<string, Small>> = {
   "a GRU over a sequence": recurrent("GRU", 4),
   "a GRU over a sequence, linear before reset": recurrent("GRU", 4, { linear_before_reset: 1 }),
   "an RNN over a sequence": recurrent("RNN", 5),
+  "an LSTM whose steps share an engine": { ...recurrent("LSTM", 6), targetFps: 200_000 },
+  "an LSTM backwards and forwards whose steps share two engines": {
+    ...recurrent("LSTM", 4, { ways: 2, direction: "bidirectional" }),
+    targetFps: 200_000,
+  },
+  "a GRU whose steps share two engines": { ...recurrent("GRU", 5), targetFps: 200_000 },
   "an encoder of a transformer": encoder(),
   "an encoder of a transformer, slowly": { ...encoder(), targetFps: 200_000 },
 };
+
+/** Compiles it as streams, with 8 bits; the folder in which net.n2f is. */
+function compileSmall(
+  { inputs, nodes, constants = [], outputs = ["y"], targetFps, opset = 13 }: Small,
+  yaml = "",
+): string {
+  const folder = temporaryFolder();
+  const graph = {
+    node: [...nodes],
+    input: Object.entries(inputs).map(([name, shape]) => value(name, shape)),
+    output: outputs.map((name) => ({ name, type: { tensorType: { elemType: 1 } } })),
+    initializer: [...constants],
+  };
+  const bytes = modelBytes(graph, { opsetImport: [{ domain: "", version: opset }] });
+  writeFileSync(`${folder}/net.onnx`, bytes);
+  writeFileSync(`${folder}/net.yaml`, yaml);
+  const flags = { architecture: "stream", precision: "8", ...(targetFps && { targetFps }) };
+  compile(`${folder}/net.onnx`, `${folder}/net.n2f`, {
+    config: loadConfig(yaml === "" ? undefined : `${folder}/net.yaml`, flags),
+    calibration: [],
+  });
+  return folder;
+}
+
+describe("the steps of a recurrent layer", () => {
+  /** Engines of the layer: one for the inputs of all steps, and those for the states. */
+  const engines = (length: number, targetFps?: number, yaml?: string): number => {
+    const small = recurrent("LSTM", length);
+    const folder = compileSmall(targetFps === undefined ? small : { ...small, targetFps }, yaml);
+    const top = readFileSync(`${folder}/net.n2f/rtl/net_top.sv`, "utf8");
+    return top.match(/\bn2f_mvu #/g)?.length ?? 0;
+  };
+
+  it.each([3, 12])("share an engine where the rate allows it: %i of them", (length) => {
+    expect(engines(length, 100_000)).toBe(2);
+  });
+
+  it("have an engine each where the rate needs it, or nothing is said", () => {
+    expect(engines(4, 4_000_000)).toBe(4);
+    expect(engines(4)).toBe(4);
+  });
+
+  it("do as the configuration says", () => {
+    expect(engines(4, undefined, "LayerName: { y: { Static: true } }")).toBe(2);
+    expect(engines(4, 100_000, "LayerName: { y: { Static: false } }")).toBe(4);
+  });
+});
 
 /** Steps of a sequence keep many inferences between inputs and outputs. */
 const vectors = 128;
@@ -154,21 +207,8 @@ describe.skipIf(!tools.verilator)(
   () => {
     it.each(Object.entries(models))(
       "%s: every bit, and every cycle as predicted",
-      async (_, { inputs, nodes, constants = [], outputs = ["y"], targetFps, opset = 13 }) => {
-        const folder = temporaryFolder();
-        const graph = {
-          node: [...nodes],
-          input: Object.entries(inputs).map(([name, shape]) => value(name, shape)),
-          output: outputs.map((name) => ({ name, type: { tensorType: { elemType: 1 } } })),
-          initializer: [...constants],
-        };
-        const bytes = modelBytes(graph, { opsetImport: [{ domain: "", version: opset }] });
-        writeFileSync(`${folder}/net.onnx`, bytes);
-        const flags = { architecture: "stream", precision: "8", ...(targetFps && { targetFps }) };
-        compile(`${folder}/net.onnx`, `${folder}/net.n2f`, {
-          config: loadConfig(undefined, flags),
-          calibration: [],
-        });
+      async (_, small) => {
+        const folder = compileSmall(small);
         await expectExact(`${folder}/net.n2f`, vectors);
       },
       600_000,

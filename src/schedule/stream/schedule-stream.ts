@@ -1,4 +1,5 @@
 import type { Resources } from "../../artifact/index.ts";
+import { Nn2fpgaError } from "../../base/index.ts";
 import type { LayerPlan, SlowestNode, StreamDesign } from "../../design/index.ts";
 import { containerBytes } from "../../fixed/index.ts";
 import {
@@ -23,6 +24,7 @@ import { type Lowered, lowerGraph } from "./lower/lower-graph.ts";
 import type { NetworkBuilder } from "./network-builder.ts";
 import { type Slowest, slowestNode } from "./pace.ts";
 import { refuseMisfit, refuseRate } from "./refusals.ts";
+import { type EngineGroup, recurrentGroups, shareEngines } from "./shared-engines.ts";
 import { type Folding, type FoldingProblem, fits, isMisfit } from "./solve.ts";
 import { type Budget, budgetKinds, type Target } from "./target.ts";
 import { planUnits, type Unit } from "./units.ts";
@@ -44,7 +46,8 @@ const attempts = 5;
 
 /**
  * Plans the streaming architecture for a quantized graph: folds each layer, joins the engines by FIFOs, and
- * finds their depths, the latency and the interval by running the handshakes of the whole network.
+ * finds their depths, the latency and the interval by running the handshakes of the whole network. The steps of a
+ * recurrent layer have an engine each, or share one: where a rate allows it, or where nothing else fits.
  *
  * @throws N2F_DESIGN_SIZE where nothing fits the target; N2F_DESIGN_DEADLOCK where FIFOs that are set by hand
  *   are too small; N2F_OP_UNSUPPORTED for what cannot be streamed
@@ -55,11 +58,40 @@ export function scheduleStream(
   top: string,
   options: StreamOptions,
 ): StreamDesign {
+  const units = planUnits(graph, ops);
+  const groups = recurrentGroups(graph, units);
+  const plan = (chosen: readonly EngineGroup[]) =>
+    scheduleUnits(graph, ops, top, shareEngines(units, chosen), options);
+  const asked = ({ members }: EngineGroup) => {
+    const [{ layer }] = members;
+    return (options.layers?.get(layer.origin.node) ?? options.layers?.get(layer.id))?.isStatic;
+  };
+  const fixed = groups.filter((group) => asked(group) === true);
+  const open = groups.filter((group) => asked(group) === undefined);
+  if (open.length === 0) return plan(fixed);
+  const all = [...fixed, ...open];
+  // A rate is asked for: the cheaper first. None is: the faster.
+  const [first, second] = options.targetFps === undefined ? [fixed, all] : [all, fixed];
+  try {
+    return plan(first);
+  } catch (error) {
+    const isMisfit = error instanceof Nn2fpgaError && error.problems[0].code === "N2F_DESIGN_SIZE";
+    if (!isMisfit) throw error;
+    return plan(second);
+  }
+}
+
+function scheduleUnits(
+  graph: Graph,
+  ops: Registry,
+  top: string,
+  units: ReadonlyMap<ValueId, Unit>,
+  options: StreamOptions,
+): StreamDesign {
   const { clockMhz, target, targetFps } = options;
   const onProgress = seldom(options.onProgress ?? (() => {}));
   const maxLevels = options.maxLevels ?? levelsForClock(clockMhz);
   const model = new CostModel();
-  const units = planUnits(graph, ops);
   const layers = [...new Set(units.values())].flatMap((unit) =>
     unit.kind === "engine" ? [unit.layer] : [],
   );

@@ -22,6 +22,8 @@ export interface EngineUnit {
   readonly kind: "engine";
   readonly value: OpValue;
   readonly layer: EngineLayer;
+  /** Products that the engine makes one after the other, where it is more than one; `value` is the first. */
+  readonly shares?: readonly OpValue[];
 }
 
 /** An operator with a module of its own: pooling, reductions, other orders of elements, products of streams. */

@@ -15,6 +15,7 @@ import { lowerInputs, lowerOutputs } from "./packets.ts";
 import { lowerPool, lowerReduce } from "./pools.ts";
 import { lowerProduct } from "./product.ts";
 import { lowerRegion } from "./region-node.ts";
+import { lowerSharedEngine } from "./shared-engine.ts";
 
 export interface Lowered {
   readonly network: NetworkBuilder;
@@ -36,13 +37,19 @@ export function lowerGraph(
   };
   for (const unit of new Set(units.values())) {
     if (unit.kind === "region") unit.inputs.forEach(read);
-    else if (unit.kind === "engine") read(unit.value.args[0]);
-    else unit.value.args.forEach(read);
+    else if (unit.kind === "engine") {
+      for (const { args } of unit.shares ?? [unit.value]) read(args[0]);
+    } else unit.value.args.forEach(read);
   }
   for (const { value } of graph.outputs) read(value);
   const input = lowerInputs(context);
   const done = new Set<Unit>();
   for (const { value } of graph.outputs) ensure(context, value, done);
+  // What goes into a shared engine may need what came out of it: it is closed when nothing is half made.
+  for (let loop = context.loops.shift(); loop !== undefined; loop = context.loops.shift()) {
+    for (const input of loop.inputs) ensure(context, input, done);
+    loop.close();
+  }
   const output = lowerOutputs(context);
   return { network: context.net, input, output };
 }
@@ -55,6 +62,10 @@ function ensure(context: Context, id: ValueId, done: Set<Unit>): void {
   if (unit.kind === "region") {
     for (const input of unit.inputs) ensure(context, input, done);
     lowerRegion(context, unit);
+    return;
+  }
+  if (unit.kind === "engine" && unit.shares !== undefined) {
+    context.loops.push(lowerSharedEngine(context, unit.layer, unit.shares));
     return;
   }
   const { value } = unit;
