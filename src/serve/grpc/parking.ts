@@ -8,8 +8,8 @@ import type { Http2Stream } from "../http2/index.ts";
  */
 export class Parking {
   readonly #pressure: Pressure;
-  #parked: { readonly stream: Http2Stream; readonly serve: () => void }[] = [];
-  #parkedBytes = 0;
+  #parked: readonly { readonly stream: Http2Stream; readonly serve: () => void }[] = [];
+  #isAwaitingRelief = false;
 
   constructor(pressure: Pressure) {
     this.#pressure = pressure;
@@ -17,13 +17,24 @@ export class Parking {
 
   /** Calls `serve` when memory is there, or `refuse` now if too much is parked already. */
   park(stream: Http2Stream, serve: () => void, refuse: () => void): void {
-    this.#parkedBytes = this.#parked.reduce((sum, { stream }) => sum + stream.heldBytes, 0);
-    if (this.#parkedBytes > this.#pressure.limitBytes) {
+    const parked = this.#parked.filter(({ stream }) => !stream.isClosed);
+    const bytes = parked.reduce((sum, { stream }) => sum + stream.heldBytes, 0);
+    this.#parked = parked;
+    if (bytes > this.#pressure.limitBytes) {
       refuse();
       return;
     }
-    this.#parked.push({ stream, serve });
-    if (this.#parked.length === 1) this.#pressure.onRelief(() => this.#release());
+    parked.push({ stream, serve });
+    this.#awaitRelief();
+  }
+
+  #awaitRelief(): void {
+    if (this.#isAwaitingRelief || this.#parked.length === 0) return;
+    this.#isAwaitingRelief = true;
+    this.#pressure.onRelief(() => {
+      this.#isAwaitingRelief = false;
+      this.#release();
+    });
   }
 
   /** In the order in which they came, until memory is short again. */
@@ -34,6 +45,6 @@ export class Parking {
       if (!stream.isClosed) serve();
     }
     this.#parked = this.#parked.slice(count);
-    if (this.#parked.length > 0) this.#pressure.onRelief(() => this.#release());
+    this.#awaitRelief();
   }
 }

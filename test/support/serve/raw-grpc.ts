@@ -23,12 +23,13 @@ export class RawGrpc {
   #nextId = 1;
   #sending: Promise<void>;
 
-  constructor(address: string, random: Random) {
+  /** @param window of each stream for its answer */
+  constructor(address: string, random: Random, window = 2 ** 30) {
     const [host, port] = address.split(":");
     this.#socket = connect({ host, port: Number(port), noDelay: true });
     this.#random = random;
     this.#socket.on("data", (bytes: Buffer) => this.#read(bytes));
-    this.#sending = this.#write(Buffer.concat([client.preface, client.settings([4, 1 << 30])]));
+    this.#sending = this.#write(Buffer.concat([client.preface, client.settings([4, window])]));
     void this.send(client.window(0, 1 << 30));
   }
 
@@ -58,6 +59,10 @@ export class RawGrpc {
     frames.push(client.data(id, Buffer.alloc(0), true));
     void this.send(Buffer.concat(frames));
     return answer;
+  }
+
+  window(streamId: number, bytes: number): Buffer {
+    return client.window(streamId, bytes);
   }
 
   close(): void {
