@@ -1,19 +1,22 @@
 import type { Socket } from "node:net";
 import { isLoopback } from "../wire/client.ts";
-import { GatheredBytes } from "../wire/gathered-bytes.ts";
 import { Allowance } from "./allowance.ts";
-import { FrameReader, type FrameSink, withoutPadding } from "./frame-reader.ts";
+import { FrameReader, type FrameSink } from "./frame-reader.ts";
 import {
   frameOf,
   goAwayFrame,
-  headBytes,
   resetFrame,
   settingsFrame,
   windowUpdateFrame,
-  writeFrameHead,
 } from "./frame-writer.ts";
-import { type Field, HpackDecoder } from "./hpack-decoder.ts";
-import { emptyTable, encodeHeaders } from "./hpack-encoder.ts";
+import {
+  type HeaderBlock,
+  HeaderBlocks,
+  headerTableBytes,
+  maxHeaderBytes,
+} from "./header-blocks.ts";
+import type { Field } from "./hpack-decoder.ts";
+import { encodeHeaders } from "./hpack-encoder.ts";
 import { Output } from "./output.ts";
 import {
   ConnectionError,
@@ -26,7 +29,8 @@ import {
   maxWindow,
   setting,
 } from "./protocol.ts";
-import { type Headers, requestHeaders, trailersProblem } from "./request-headers.ts";
+import { type Headers, trailersProblem } from "./request-headers.ts";
+import { Sender } from "./sender.ts";
 import { Http2Stream, type StreamOwner } from "./stream.ts";
 
 const MiB = 1024 * 1024;
@@ -36,11 +40,6 @@ const streamWindow = 16 * MiB;
 const connectionWindow = 64 * MiB;
 const maxStreams = 1000;
 const maxFrameBytes = MiB;
-const headerTableBytes = 4096;
-const maxHeaderBytes = 64 * 1024;
-/** Of a header block in several frames: longer than any that may be, so that one too long is told so. */
-const maxBlockBytes = 4 * maxHeaderBytes;
-const maxBlockFrames = 64;
 
 const ourSettings = settingsFrame([
   [setting.HEADER_TABLE_SIZE, headerTableBytes],
@@ -50,12 +49,6 @@ const ourSettings = settingsFrame([
   [setting.MAX_HEADER_LIST_SIZE, maxHeaderBytes],
 ]);
 
-/** Of DATA; smaller than what clients allow, so that streams of one connection take turns. */
-const maxSentFrameBytes = 64 * 1024;
-/** Data up to this size is put into one buffer with its frame's head. */
-const copyBytes = 4096;
-/** Bytes on the line beyond which data waits, so that streams take turns. */
-const fullBytes = MiB;
 /** Bytes that a client leaves unread beyond which nothing more is read of it. */
 const unreadBytes = 8 * MiB;
 /** And beyond which it is ended: what had been read before made so much of it. */
@@ -77,15 +70,6 @@ export interface ConnectionOwner {
   onStream(stream: Http2Stream): void;
 }
 
-/** A block of headers that is still coming. */
-interface OpenBlock {
-  readonly streamId: number;
-  readonly endsStream: boolean;
-  readonly dependsOnItself: boolean;
-  readonly bytes: GatheredBytes;
-  frames: number;
-}
-
 /**
  * One HTTP/2 connection, the server's side.
  *
@@ -96,18 +80,14 @@ export class Connection implements FrameSink, StreamOwner {
   readonly #socket: Socket;
   readonly #owner: ConnectionOwner;
   readonly #output: Output;
+  readonly sender: Sender;
   readonly #reader: FrameReader;
-  readonly #decoder = new HpackDecoder(headerTableBytes, maxHeaderBytes);
+  readonly #blocks = new HeaderBlocks();
 
   readonly #streams = new Map<number, Http2Stream>();
   #lastId = 0;
   /** How streams ended: true where we broke them off, so that what is on its way is passed over. */
   readonly #ends = new Map<number, boolean>();
-
-  /** The last block of headers, and what it means as long as the table stays as it is. */
-  #lastBlock: Buffer | undefined;
-  #lastHeaders: Headers | undefined;
-  #block: OpenBlock | undefined;
 
   /** The stream of the DATA frame that is being read; undefined where nobody wants it. */
   #dataStream: Http2Stream | undefined;
@@ -117,16 +97,8 @@ export class Connection implements FrameSink, StreamOwner {
   /** Consumed, and not yet given back to the client's window. */
   #unreturned = 0;
 
-  #sendWindow = defaultWindow;
-  #peerWindow = defaultWindow;
-  #peerFrameBytes = defaultFrameBytes;
   #hasSettings = false;
-  /** The next block of headers has to begin by saying that the table stays empty. */
-  #saysEmptyTable = true;
-  #draining: (() => void)[] = [];
-  /** Streams with data that waits, the next to send first. */
-  readonly #waiting = new Set<Http2Stream>();
-  #isTakingTurns = false;
+  /** The client leaves so much unread that nothing more of it is read. */
   #isUnread = false;
 
   readonly #resets = new Allowance(10_000, 1000);
@@ -149,6 +121,7 @@ export class Connection implements FrameSink, StreamOwner {
     this.#owner = owner;
     this.isLocal = isLoopback(socket.remoteAddress);
     this.#output = new Output(socket);
+    this.sender = new Sender(this.#output);
     this.#reader = new FrameReader(this, maxFrameBytes);
     this.#output.put(ourSettings);
     this.#output.put(windowUpdateFrame(0, connectionWindow - defaultWindow));
@@ -156,10 +129,6 @@ export class Connection implements FrameSink, StreamOwner {
     socket.on("error", () => {}); // Told by `close`.
     socket.on("end", () => socket.destroy());
     socket.on("close", () => this.#closeStreams());
-  }
-
-  get sendWindow(): number {
-    return this.#sendWindow;
   }
 
   get pendingBytes(): number {
@@ -198,11 +167,7 @@ export class Connection implements FrameSink, StreamOwner {
       this.#socket.destroy();
       return;
     }
-    // Where the line is full, it is the connection that is stuck.
-    if (this.#output.pendingBytes > 0) return;
-    for (const stream of this.#waiting) {
-      if (++stream.stalledTicks > stalledTicks) stream.reset();
-    }
+    this.sender.checkTime(stalledTicks);
   }
 
   destroy(): void {
@@ -224,66 +189,6 @@ export class Connection implements FrameSink, StreamOwner {
   }
 
   // What streams ask for.
-
-  sendHeaders({ id }: Http2Stream, block: Buffer, isLast: boolean): void {
-    const prefix = this.#saysEmptyTable ? emptyTable : undefined;
-    this.#saysEmptyTable = false;
-    const whole = prefix === undefined ? block : Buffer.concat([prefix, block]);
-    const last = isLast ? flag.END_STREAM : 0;
-    let at = 0;
-    do {
-      const piece = whole.subarray(at, at + this.#peerFrameBytes);
-      const type = at === 0 ? frameType.HEADERS : frameType.CONTINUATION;
-      const isWhole = at + piece.length === whole.length;
-      const flags = (isWhole ? flag.END_HEADERS : 0) | (at === 0 ? last : 0);
-      this.#output.put(frameOf(type, flags, id, piece));
-      at += piece.length;
-    } while (at < whole.length);
-  }
-
-  sendData(stream: Http2Stream, bytes: Uint8Array, sent: (() => void) | undefined): number {
-    if (bytes.length === 0) {
-      this.#output.whenSent(() => sent?.());
-      return 0;
-    }
-    const most = Math.min(maxSentFrameBytes, this.#peerFrameBytes);
-    let at = 0;
-    while (at < bytes.length) {
-      const take = Math.min(bytes.length - at, most, stream.sendWindow, this.#sendWindow);
-      const isTurnOver = at > 0 && this.#isTakingTurns;
-      if (take <= 0 || isTurnOver || this.#output.pendingBytes > fullBytes) {
-        this.#waiting.add(stream);
-        break;
-      }
-      const isLast = at + take === bytes.length;
-      this.#putData(stream.id, bytes.subarray(at, at + take), isLast ? sent : undefined);
-      stream.sendWindow -= take;
-      this.#sendWindow -= take;
-      at += take;
-    }
-    return at;
-  }
-
-  whenSent(callback: () => void): void {
-    this.#output.whenSent(callback);
-  }
-
-  #putData(id: number, bytes: Uint8Array, sent: (() => void) | undefined): void {
-    const isSmall = bytes.length <= copyBytes;
-    const head = Buffer.allocUnsafe(headBytes + (isSmall ? bytes.length : 0));
-    const at = writeFrameHead(head, 0, bytes.length, frameType.DATA, 0, id);
-    if (isSmall) {
-      head.set(bytes, at);
-      this.#output.put(head, sent);
-    } else {
-      this.#output.put(head);
-      this.#output.put(bytes, sent);
-    }
-  }
-
-  onDrain(callback: () => void): void {
-    this.#draining.push(callback);
-  }
 
   consumed(stream: Http2Stream, byteLength: number): void {
     this.#returnWindow(byteLength);
@@ -376,87 +281,39 @@ export class Connection implements FrameSink, StreamOwner {
 
   #onHeaders(flags: number, streamId: number, payload: Buffer): void {
     if (streamId === 0) throw protocolError("HEADERS on stream 0");
-    let block = withoutPadding(flags, payload);
-    let dependsOnItself = false;
-    if ((flags & flag.PRIORITY) !== 0) {
-      if (block.length < 5) throw frameSize("HEADERS");
-      dependsOnItself = (block.readUInt32BE(0) & 0x7fffffff) === streamId;
-      block = block.subarray(5);
-    }
-    const endsStream = (flags & flag.END_STREAM) !== 0;
-    const bytes = new GatheredBytes();
-    const open: OpenBlock = { streamId, endsStream, dependsOnItself, bytes, frames: 0 };
-    if ((flags & flag.END_HEADERS) !== 0) this.#onBlock(open, block);
-    else {
-      this.#block = open;
-      this.#addToBlock(open, block);
-    }
+    const block = this.#blocks.begin(flags, streamId, payload);
+    if (block !== undefined) this.#onBlock(block);
   }
 
   #onContinuation(flags: number, streamId: number, payload: Buffer): void {
-    const open = this.#block;
-    if (open === undefined || open.streamId !== streamId) {
-      throw protocolError("CONTINUATION of no headers");
-    }
-    this.#addToBlock(open, payload);
-    if ((flags & flag.END_HEADERS) === 0) return;
-    this.#block = undefined;
-    this.#onBlock(open, open.bytes.take());
+    const block = this.#blocks.goOn(flags, streamId, payload);
+    if (block !== undefined) this.#onBlock(block);
   }
 
-  #addToBlock(open: OpenBlock, piece: Buffer): void {
-    open.bytes.push(piece);
-    if (open.bytes.length > maxBlockBytes || ++open.frames > maxBlockFrames) {
-      throw new ConnectionError(errorCode.ENHANCE_YOUR_CALM, "headers that do not end");
-    }
-  }
-
-  #onBlock({ streamId, endsStream, dependsOnItself }: OpenBlock, block: Buffer): void {
+  #onBlock({ streamId, endsStream, dependsOnItself, bytes }: HeaderBlock): void {
     const stream = this.#streams.get(streamId);
-    const isRequest = stream === undefined && streamId > this.#lastId && streamId % 2 === 1;
-    if (isRequest && this.#isSameBlock(block)) {
-      this.#onRequest(streamId, this.#lastHeaders, endsStream, dependsOnItself);
-      return;
-    }
-    this.#lastBlock = undefined;
-    const fields = this.#decoder.decode(block);
-    if (isRequest) {
-      const headers = fields === undefined ? undefined : requestHeaders(fields);
-      if (typeof headers === "string") {
-        this.#lastId = streamId;
+    if (stream !== undefined) this.#onTrailers(stream, this.#blocks.fields(bytes), endsStream);
+    else if (streamId > this.#lastId && streamId % 2 === 1) {
+      // Read also where it is refused: it may change the table.
+      const headers = this.#blocks.request(bytes);
+      this.#lastId = streamId;
+      if (typeof headers === "string" || dependsOnItself) {
         this.#refuse(streamId, errorCode.PROTOCOL_ERROR);
-        return;
-      }
-      if (this.#decoder.isUnchanged) {
-        this.#lastBlock = Buffer.from(block);
-        this.#lastHeaders = headers;
-      }
-      this.#onRequest(streamId, headers, endsStream, dependsOnItself);
-    } else if (stream !== undefined) this.#onTrailers(stream, fields, endsStream);
-    else this.#onLateHeaders(streamId);
-  }
-
-  #isSameBlock(block: Buffer): boolean {
-    return this.#lastBlock?.equals(block) === true;
-  }
-
-  #onRequest(
-    streamId: number,
-    headers: Headers | undefined,
-    endsStream: boolean,
-    dependsOnItself: boolean,
-  ): void {
-    if (this.#output.pendingBytes > maxUnreadBytes) throw calm("answers that nobody reads");
-    this.#lastId = streamId;
-    if (dependsOnItself) {
-      this.#refuse(streamId, errorCode.PROTOCOL_ERROR);
-      return;
+      } else this.#onRequest(streamId, headers, endsStream);
+    } else {
+      this.#blocks.fields(bytes);
+      this.#onLateHeaders(streamId);
     }
+  }
+
+  /** @param headers undefined if they are too long */
+  #onRequest(streamId: number, headers: Headers | undefined, endsStream: boolean): void {
+    if (this.#output.pendingBytes > maxUnreadBytes) throw calm("answers that nobody reads");
     if (this.#streams.size >= maxStreams || this.#isEnding) {
       this.#refuse(streamId, errorCode.REFUSED_STREAM);
       return;
     }
-    const window = this.#peerWindow;
+    const window = this.sender.streamWindow;
     const stream = new Http2Stream(this, streamId, headers ?? {}, streamWindow, window);
     this.#streams.set(streamId, stream);
     if (headers === undefined) stream.respond(tooManyHeaders, true);
@@ -512,32 +369,27 @@ export class Connection implements FrameSink, StreamOwner {
       return;
     }
     this.#hasSettings = true;
-    const before = this.#peerWindow;
+    let window: number | undefined;
     for (let at = 0; at < payload.length; at += 6) {
-      this.#set(payload.readUInt16BE(at), payload.readUInt32BE(at + 2));
+      const id = payload.readUInt16BE(at);
+      const value = payload.readUInt32BE(at + 2);
+      this.#set(id, value);
+      if (id === setting.INITIAL_WINDOW_SIZE) window = value;
     }
-    this.#changeWindows(this.#peerWindow - before);
+    // Only the last one counts, and it costs as much as there are streams.
+    if (window !== undefined) this.sender.setStreamWindow(window, this.#streams.values());
     this.#acknowledge(frameOf(frameType.SETTINGS, flag.ACK, 0, Buffer.alloc(0)));
-    this.#sendMore();
+    this.sender.sendMore();
   }
 
   #set(id: number, value: number): void {
-    if (id === setting.HEADER_TABLE_SIZE) this.#saysEmptyTable = true;
+    if (id === setting.HEADER_TABLE_SIZE) this.sender.tableChanged();
     else if (id === setting.ENABLE_PUSH && value > 1) throw protocolError("ENABLE_PUSH");
-    else if (id === setting.MAX_FRAME_SIZE) {
+    else if (id === setting.INITIAL_WINDOW_SIZE && value > maxWindow) {
+      throw new ConnectionError(errorCode.FLOW_CONTROL_ERROR, "INITIAL_WINDOW_SIZE");
+    } else if (id === setting.MAX_FRAME_SIZE) {
       if (value < defaultFrameBytes || value > 2 ** 24 - 1) throw protocolError("MAX_FRAME_SIZE");
-      this.#peerFrameBytes = value;
-    } else if (id === setting.INITIAL_WINDOW_SIZE) {
-      if (value > maxWindow) throw windowOverflow();
-      this.#peerWindow = value;
-    }
-  }
-
-  #changeWindows(change: number): void {
-    if (change === 0) return;
-    for (const stream of this.#streams.values()) {
-      stream.sendWindow += change;
-      if (stream.sendWindow > maxWindow) throw windowOverflow();
+      this.sender.setFrameBytes(value);
     }
   }
 
@@ -560,9 +412,7 @@ export class Connection implements FrameSink, StreamOwner {
     const increment = payload.readUInt32BE(0) & 0x7fffffff;
     if (streamId === 0) {
       if (increment === 0) throw protocolError("a window that grows by 0");
-      this.#sendWindow += increment;
-      if (this.#sendWindow > maxWindow) throw windowOverflow();
-      this.#sendMore();
+      this.sender.grow(increment);
       return;
     }
     const stream = this.#openStream(streamId, true);
@@ -573,7 +423,7 @@ export class Connection implements FrameSink, StreamOwner {
     }
     stream.sendWindow += increment;
     if (stream.sendWindow > maxWindow) this.#breakOff(streamId, errorCode.FLOW_CONTROL_ERROR);
-    else if (stream.isBlocked) this.#sendMore();
+    else if (stream.isBlocked) this.sender.sendMore();
   }
 
   /**
@@ -615,7 +465,7 @@ export class Connection implements FrameSink, StreamOwner {
 
   #forget(stream: Http2Stream, isBrokenOff: boolean): void {
     if (!this.#streams.delete(stream.id)) return;
-    this.#waiting.delete(stream);
+    this.sender.forget(stream);
     this.#remember(stream.id, isBrokenOff);
     stream.close();
     this.#endIfIdle();
@@ -638,32 +488,12 @@ export class Connection implements FrameSink, StreamOwner {
     this.#unreturned = 0;
   }
 
-  /** Streams with data that waits take turns of one frame, as long as windows and the line have room. */
-  #sendMore(): void {
-    this.#isTakingTurns = true;
-    for (const stream of this.#waiting) {
-      if (this.#sendWindow <= 0 || this.#output.pendingBytes > fullBytes) break;
-      if (stream.sendWindow <= 0) continue;
-      this.#waiting.delete(stream);
-      // With something left it comes behind the others, and its turn comes again.
-      stream.sendMore();
-    }
-    this.#isTakingTurns = false;
-    this.#tellDrained();
-  }
-
   /** The client has taken all. */
   #onDrain(): void {
-    this.#sendMore();
+    this.sender.sendMore();
     if (!this.#isUnread) return;
     this.#isUnread = false;
     this.#socket.resume();
-  }
-
-  #tellDrained(): void {
-    const waiting = this.#draining;
-    this.#draining = [];
-    for (const callback of waiting) callback();
   }
 
   #acknowledge(frame: Buffer): void {
@@ -678,7 +508,7 @@ export class Connection implements FrameSink, StreamOwner {
   }
 
   #expectNoBlock(): void {
-    if (this.#block !== undefined) throw protocolError("a frame inside a block of headers");
+    if (this.#blocks.isOpen) throw protocolError("a frame inside a block of headers");
   }
 
   #endIfIdle(): void {
@@ -704,9 +534,8 @@ export class Connection implements FrameSink, StreamOwner {
     this.#isBroken = true;
     const streams = [...this.#streams.values()];
     this.#streams.clear();
-    this.#waiting.clear();
     for (const stream of streams) stream.close();
-    this.#tellDrained();
+    this.sender.end();
   }
 }
 
@@ -716,6 +545,4 @@ const protocolError = (message: string) => new ConnectionError(errorCode.PROTOCO
 const frameSize = (what: string) =>
   new ConnectionError(errorCode.FRAME_SIZE_ERROR, `a frame ${what} of a wrong length`);
 const noSettings = () => protocolError("the first frame is not SETTINGS");
-const windowOverflow = () =>
-  new ConnectionError(errorCode.FLOW_CONTROL_ERROR, "a window of more than 2^31 - 1 bytes");
 const calm = (what: string) => new ConnectionError(errorCode.ENHANCE_YOUR_CALM, `too many ${what}`);

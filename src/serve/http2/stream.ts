@@ -12,20 +12,24 @@ export interface StreamHandler {
   closed(): void;
 }
 
-/** What a stream needs of its connection. */
-export interface StreamOwner {
-  /** Whether the client is on this machine. */
-  readonly isLocal: boolean;
-  /** Bytes that all streams together may send now. */
-  readonly sendWindow: number;
-  readonly pendingBytes: number;
-  sendHeaders(stream: Http2Stream, block: Buffer, isLast: boolean): void;
+/** Where answers go. */
+export interface StreamOutput {
+  /** Whether so much is on the line that more should wait. */
+  readonly isFull: boolean;
+  sendHeaders(streamId: number, block: Buffer, isLast: boolean): void;
   /** As much of it as windows and other streams' turns allow. @returns bytes that went */
   sendData(stream: Http2Stream, bytes: Uint8Array, sent: (() => void) | undefined): number;
   /** Calls back when nobody needs the memory any more of what went so far. */
   whenSent(callback: () => void): void;
   /** Whoever waits for room on the line. */
   onDrain(callback: () => void): void;
+}
+
+/** What a stream needs of its connection. */
+export interface StreamOwner {
+  /** Whether the client is on this machine. */
+  readonly isLocal: boolean;
+  readonly sender: StreamOutput;
   /** The handler has seen so many bytes, or nobody ever will: the client may send as many more. */
   consumed(stream: Http2Stream, byteLength: number): void;
   /** Both sides have ended; `code` where it ends by a reset. */
@@ -37,9 +41,6 @@ interface Piece {
   at: number;
   readonly sent: (() => void) | undefined;
 }
-
-/** Bytes on the line beyond which a stream should wait before it says more. */
-const fullBytes = 1024 * 1024;
 
 /** What was held is handed on in pieces of this size, so that the handler can pause again. */
 const deliveredBytes = 64 * 1024;
@@ -59,6 +60,7 @@ export class Http2Stream {
   /** Seconds for which the client has taken nothing of what waits. */
   stalledTicks = 0;
   readonly #owner: StreamOwner;
+  readonly #output: StreamOutput;
   #handler: StreamHandler | undefined;
   #isPaused = false;
   /** Came while nobody takes it. */
@@ -80,6 +82,7 @@ export class Http2Stream {
     sendWindow: number,
   ) {
     this.#owner = owner;
+    this.#output = owner.sender;
     this.id = id;
     this.headers = headers;
     this.receiveWindow = receiveWindow;
@@ -117,11 +120,11 @@ export class Http2Stream {
 
   /** Whether the client is slow, so that more should wait for `onDrain`. */
   get needsDrain(): boolean {
-    return !this.#isClosed && (this.isBlocked || this.#owner.pendingBytes > fullBytes);
+    return !this.#isClosed && (this.isBlocked || this.#output.isFull);
   }
 
   onDrain(callback: () => void): void {
-    this.#owner.onDrain(callback);
+    this.#output.onDrain(callback);
   }
 
   /** From now on the handler sees what comes, and what came already. */
@@ -143,7 +146,7 @@ export class Http2Stream {
   /** The headers of the answer; `isLast` where they are all of it. */
   respond(block: Buffer, isLast = false): void {
     if (this.#isClosed || this.#isOutputEnded) return;
-    this.#owner.sendHeaders(this, block, isLast);
+    this.#output.sendHeaders(this.id, block, isLast);
     if (isLast) this.#endOutput();
   }
 
@@ -192,7 +195,7 @@ export class Http2Stream {
     while (this.#queue.length > 0) {
       const piece = this.#queue[0];
       const rest = piece.at === 0 ? piece.bytes : piece.bytes.subarray(piece.at);
-      const went = this.#owner.sendData(this, rest, piece.sent);
+      const went = this.#output.sendData(this, rest, piece.sent);
       if (went > 0) this.stalledTicks = 0;
       piece.at += went;
       if (piece.at < piece.bytes.length) return;
@@ -210,7 +213,7 @@ export class Http2Stream {
     const heldBytes = this.#held.take().length;
     if (heldBytes > 0) this.#owner.consumed(this, heldBytes);
     // The first may be on the line in part.
-    for (const { sent } of queue) if (sent !== undefined) this.#owner.whenSent(sent);
+    for (const { sent } of queue) if (sent !== undefined) this.#output.whenSent(sent);
     this.#handler?.closed();
   }
 
@@ -219,14 +222,14 @@ export class Http2Stream {
       this.#queue.push({ bytes, at: 0, sent });
       return;
     }
-    const went = this.#owner.sendData(this, bytes, sent);
+    const went = this.#output.sendData(this, bytes, sent);
     if (went < bytes.length) this.#queue.push({ bytes, at: went, sent });
   }
 
   #finish(): void {
     const trailers = this.#trailers as Buffer;
     this.#trailers = undefined;
-    this.#owner.sendHeaders(this, trailers, true);
+    this.#output.sendHeaders(this.id, trailers, true);
     this.#endOutput();
   }
 
