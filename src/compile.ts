@@ -24,6 +24,7 @@ import {
   printGraph,
   type RemainingTranspose,
   remainingTransposes,
+  type ValueId,
   workOf,
 } from "./ir/index.ts";
 import {
@@ -50,7 +51,7 @@ import {
 } from "./quantize/index.ts";
 import { packSamples } from "./runtime/index.ts";
 import type { LayerFolding } from "./schedule/index.ts";
-import { readBytes } from "./tensor/index.ts";
+import { readBytes, type Tensor } from "./tensor/index.ts";
 import { packagePath, packageVersion } from "./tools/index.ts";
 import { type FloatError, oraclePackets } from "./verify/index.ts";
 
@@ -152,8 +153,9 @@ export function planModel(modelPath: string, options: CompileOptions): Plan {
   onProgress("calibrating");
   const data = loadCalibrationData(graph, options.calibration);
   const calibrated = calibrationCount(graph, data);
-  const statistics = calibrate(graph, ops, data);
-  const expected = floatOutputs(graph, data);
+  const seen: Float64Array[][] = [];
+  const statistics = calibrate(graph, ops, data, (values) => seen.push(outputsOf(graph, values)));
+  const expected = floatOutputs(graph, data, seen);
   const network = { name, graph, statistics, data, expected };
   const chosen = chooseWidths(config.isInt8 ? toInt8(network) : network, config, onProgress);
   onProgress("scheduling");
@@ -331,16 +333,26 @@ function restOf(rest: Uint8Array, model: OnnxModel, front: Graph): Uint8Array {
   return declareInput(rest, name, hasBatch && shape[0] === 1 ? ["N", ...shape.slice(1)] : shape);
 }
 
-/** What the float graph gives for as many samples as its budget allows: outputs of one inference a row. */
-function floatOutputs(graph: Graph, { samples }: CalibrationData): Float64Array[][] {
-  const count = Math.max(
-    1,
-    Math.min(samples.count, sampleLimit, Math.floor(floatBudget / workOf(graph))),
+function outputsOf(graph: Graph, values: ReadonlyMap<ValueId, Tensor>): Float64Array[] {
+  return graph.outputs.map(({ value }) => values.get(value)?.data as Float64Array);
+}
+
+/**
+ * What the float graph gives for as many samples as its budget allows: outputs of one inference a row.
+ *
+ * @param seen the first of them
+ */
+function floatOutputs(
+  graph: Graph,
+  { samples }: CalibrationData,
+  seen: readonly Float64Array[][],
+): Float64Array[][] {
+  const affordable = Math.floor(floatBudget / workOf(graph));
+  const count = Math.max(1, Math.min(samples.count, sampleLimit, affordable));
+  return Array.from(
+    { length: count },
+    (_, i) => seen[i] ?? outputsOf(graph, evaluate(graph, ops, feedOf(graph, samples, i))),
   );
-  return Array.from({ length: count }, (_, i) => {
-    const values = evaluate(graph, ops, feedOf(graph, samples, i));
-    return graph.outputs.map(({ value }) => values.get(value)?.data as Float64Array);
-  });
 }
 
 /** Real inputs as float32, input after input within each inference: `verify` asks the float reference. */

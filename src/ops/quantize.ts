@@ -106,9 +106,13 @@ export const quantize = definePrimitive<QuantizeAttrs>({
   float: ([x], attrs) => {
     const { channels, inner } = placeOf(x, attrs);
     const rules = rulesOf(attrs);
-    const data = x.data.map((value, i) =>
-      stepReal(value, rules[channels === 1 ? 0 : Math.floor(i / inner) % channels]),
-    );
+    const { length } = x.data;
+    const data = new Float64Array(length);
+    const run = channels === 1 ? length : inner;
+    for (let from = 0, c = 0; from < length; from += run, c = (c + 1) % channels) {
+      const rule = rules[c];
+      for (let i = from; i < from + run; i++) data[i] = stepReal(x.data[i], rule);
+    }
     return { shape: x.shape, dtype: "int", data };
   },
   swapTranspose: (perm, attrs) => ({

@@ -20,6 +20,8 @@ const generatedSeed = 2026;
 export interface CalibrationData {
   readonly samples: Samples;
   readonly source: string;
+  /** They say nothing of what the user's will be like, but for the shapes. */
+  readonly isGenerated?: boolean;
 }
 
 /**
@@ -64,6 +66,7 @@ export function loadCalibrationData(graph: Graph, files: readonly string[]): Cal
   return {
     samples: { count: generatedCount, data: new Map(data) },
     source: `standard-normal numbers, seed ${generatedSeed}`,
+    isGenerated: true,
   };
 }
 

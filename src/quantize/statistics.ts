@@ -20,15 +20,19 @@ const keep = 1 << 15;
  *
  * @param samples one map for each inference; holds the inputs, and whatever else is known (from the
  * float reference, say)
+ * @param onInference gets all values of one inference after the other
  */
 export function gatherStatistics(
   graph: Graph,
   ops: Registry,
   samples: Iterable<ReadonlyMap<ValueId, Tensor>>,
+  onInference: (values: ReadonlyMap<ValueId, Tensor>) => void = () => {},
 ): Statistics {
   const gathered = new Map<ValueId, Reservoir>();
   for (const known of samples) {
-    for (const [id, tensor] of evaluate(graph, ops, known)) {
+    const values = evaluate(graph, ops, known);
+    onInference(values);
+    for (const [id, tensor] of values) {
       if (graph.values.get(id)?.kind === "const") continue;
       let reservoir = gathered.get(id);
       if (reservoir === undefined) {
