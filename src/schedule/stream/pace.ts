@@ -1,3 +1,4 @@
+import type { CycleModel } from "../../hwlib/index.ts";
 import { dataflowOf } from "./dataflow.ts";
 import type { NetworkBuilder } from "./network-builder.ts";
 
@@ -16,16 +17,33 @@ export function slowestNode(network: Pick<NetworkBuilder, "nodes" | "edges">): S
   const { actors } = dataflowOf(network);
   let slowest: Slowest = { node: 0, cycles: 0 };
   actors.forEach(({ model, inputs, outputs }, node) => {
-    const beats = network.edges[outputs[0]].beats;
-    const [offered, ready] = [2 ** inputs.length - 1, 2 ** outputs.length - 1];
-    let [given, first, cycle] = [0, 0, 0];
-    // From the end of an inference to the end of the next.
-    for (; given < 2 * beats; cycle++) {
-      if ((model.step(offered, ready) >>> 16) & 1) given++;
-      if (given <= beats) first = cycle;
-    }
-    const cycles = cycle - 1 - first;
+    const cycles = cyclesAlone(
+      model,
+      inputs.length,
+      network.edges[outputs[0]].beats,
+      outputs.length,
+    );
     if (cycles > slowest.cycles) slowest = { node, cycles };
   });
   return slowest;
+}
+
+/**
+ * Cycles from the end of one inference to the end of the next, when nothing waits.
+ *
+ * @param beats of an inference at the first output
+ */
+export function cyclesAlone(
+  model: CycleModel,
+  inputs: number,
+  beats: number,
+  outputs: number,
+): number {
+  const [offered, ready] = [2 ** inputs - 1, 2 ** outputs - 1];
+  let [given, start, cycle] = [0, 0, 0];
+  for (; given < 2 * beats; cycle++) {
+    if (((model.step(offered, ready) >>> 16) & 1) === 0) continue;
+    if (++given === beats) start = cycle;
+  }
+  return cycle - 1 - start;
 }

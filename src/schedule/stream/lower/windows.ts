@@ -1,7 +1,8 @@
-import { windowMemLines } from "../../../hwlib/index.ts";
+import { type WindowMemParameters, windowMem, windowMemLines } from "../../../hwlib/index.ts";
 import { getValue, quantOf, type ValueId } from "../../../ir/index.ts";
 import { dividingLanes, lanesForRate } from "../layout.ts";
 import type { Stream } from "../network-builder.ts";
+import { cyclesAlone } from "../pace.ts";
 import {
   columnsForRate,
   isPixel,
@@ -81,22 +82,43 @@ export function windowsOf(
   const P = byChannel || isWhole ? lanes : Math.max(fewest, dividingLanes(C, lanes));
   const input = takeValue(context, x, C, P);
   const least = windowMemLines(window);
-  const lines = Math.min(H, least + window.SH);
   const params = {
     ...geometry,
     X_W: input.widthBits,
     PAD: padding,
     P,
-    LINES: Math.max(least, lines),
+    LINES: Math.max(least, Math.min(H, least + window.SH)),
     CHANNEL_MAJOR: byChannel,
-    STYLE: lines * W * C * input.widthBits > lutRamBits ? 1 : 0,
+    STYLE: 0,
   };
-  const node = context.net.module("n2f_window_mem", "window", title, params);
+  const lines = linesForRate(params, places * taps * (C / P), interval);
+  const node = context.net.module("n2f_window_mem", "window", title, {
+    ...params,
+    LINES: lines,
+    STYLE: lines * W * C * input.widthBits > lutRamBits ? 1 : 0,
+  });
   context.net.connect(input, { node, port: 0 });
   const layout = { vectors: places, vector: size, lanes: P };
   const stream = context.net.output(node, layout, input.widthBits);
   if (byChannel) return isWhole ? context.net.convert(stream, size, size) : stream;
   return context.net.convert(stream, size, lanes);
+}
+
+/**
+ * Rows that the memory of windows holds: more than were planned where it would be too slow, because what comes next
+ * waits until a window that reaches over all of a picture has been read.
+ */
+function linesForRate(params: WindowMemParameters, beats: number, cycles: number): number {
+  const isQuick = (LINES: number) =>
+    cyclesAlone(windowMem.cycleModel({ ...params, LINES }), 1, beats, 1) <= cycles;
+  if (isQuick(params.LINES) || !isQuick(2 * params.H)) return params.LINES;
+  let [low, high] = [params.LINES, 2 * params.H];
+  while (high - low > 1) {
+    const middle = (low + high) >> 1;
+    if (isQuick(middle)) high = middle;
+    else low = middle;
+  }
+  return high;
 }
 
 /** Every so-and-so-many pixel. */
