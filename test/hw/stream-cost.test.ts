@@ -42,6 +42,9 @@ const cases: [HardwareModule, ParameterValues<ParameterSpecs>][] = [
   [mvu, { ...unit, K: 72, N: 4, SIMD: 18, X_W: 7, CHAIN: 6, MEMORY: 0, PARALLEL: true }],
   [mvu, { ...unit, N: 4, SIMD: 18, ROWS: 2, MEMORY: 0, CHAIN: 6, X_W: 7, PARALLEL: true }],
   [mvu, { ...unit, N: 4, SIMD: 12, ROWS: 4, MULTIPLIER: 1, CHAIN: 1, MEMORY: 0, PARALLEL: true }],
+  // Weights that hardly change are constants to the synthesis.
+  [mvu, { ...unit, N: 4, SIMD: 18, ROWS: 2, MULTIPLIER: 0, CHAIN: 1, MEMORY: 0, PARALLEL: true }],
+  [mvu, { ...unit, K: 18, N: 4, SIMD: 18, ROWS: 2, MULTIPLIER: 0, CHAIN: 1, MEMORY: 0 }],
   [mvu, { ...unit, MULTIPLIER: 1, CHAIN: 1, PE: 3 }],
   [mvu, { ...unit, MULTIPLIER: 0, CHAIN: 1, PE: 2 }],
 ].map(([module, params]) => [module as HardwareModule, params as ParameterValues<ParameterSpecs>]);

@@ -44,7 +44,7 @@ export function sizeFifos(
   onProgress(step);
   const onInference = (count: number) => onProgress(`${step}, inference ${count}`);
   const run = (depths: ArrayLike<number>) =>
-    simulateDataflow(flow, depths, { ...settled(patienceCycles), onInference });
+    simulateDataflow(flow, depths, { ...settled(interval, patienceCycles), onInference });
   let budget = shrinkBudget;
   const spend = (result: SimulationResult) => {
     budget -= result.cycles * flow.actors.length;
@@ -106,14 +106,23 @@ export function sizeFifos(
 }
 
 /** How fast a network is with depths that are given. */
-export function withDepths(flow: Dataflow, depths: Int32Array, patienceCycles: number): SizedFifos {
-  const result = simulateDataflow(flow, depths, settled(patienceCycles));
+export function withDepths(
+  flow: Dataflow,
+  depths: Int32Array,
+  interval: number,
+  patienceCycles: number,
+): SizedFifos {
+  const result = simulateDataflow(flow, depths, settled(interval, patienceCycles));
   return { ...speed(result), depths, isLeast: false };
 }
 
+/** Cycles of a run, at least: enough for many inferences of short intervals, which take long to settle. */
+const leastRun = 20_000;
+
 /** Runs until a state comes back, or for as many inferences as show the interval. */
-function settled(patienceCycles: number) {
-  return { inferences: 12, patienceCycles, untilPeriodic: true };
+function settled(interval: number, patienceCycles: number) {
+  const inferences = Math.max(12, Math.ceil(leastRun / interval));
+  return { inferences, patienceCycles, untilPeriodic: true };
 }
 
 function speed(result: SimulationResult) {

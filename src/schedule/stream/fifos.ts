@@ -49,7 +49,7 @@ export function planFifos(
   );
   if (byHand.some((depth) => depth !== undefined)) {
     const depths = sized.depths.map((depth, channel) => byHand[channel] ?? depth);
-    sized = withDepths(flow, depths, patienceCycles);
+    sized = withDepths(flow, depths, interval, patienceCycles);
   }
   if (sized.isStuck) return reportDeadlock(network, sized.depths, patienceCycles);
   const { depths, latencyCycles, intervalCycles } = sized;

@@ -21,17 +21,20 @@ import { fitsAll, type Spread, spreadOver, spreadsOf, withoutSpread } from "./sp
  * One pipeline for a region; a stream for each of its outputs.
  *
  * @param resultBits bits of each result, where they are not those of its format
+ * @param isOneBeat all of each value in a beat: then any operator is a local one
  */
 export function lanePipeline(
   context: Context,
   unit: RegionUnit,
   sources: ReadonlyMap<ValueId, Source>,
-  resultBits?: number,
+  { resultBits, isOneBeat = false }: { resultBits?: number; isOneBeat?: boolean } = {},
 ): Stream[] {
   const size = (id: ValueId) => sizeOf(getValue(context.graph, id).shape);
   const { interval, maxLevels } = context.options;
   const largest = Math.max(...[...unit.inputs, ...unit.outputs].map(size));
-  const [rows, shape, spread] = planBeats(context, unit, sources, largest, interval);
+  const [rows, shape, spread] = isOneBeat
+    ? oneBeat(largest)
+    : planBeats(context, unit, sources, largest, interval);
   const geometry = rows === undefined ? elementGeometry(shape) : rowGeometry(rows);
   const region = new RegionBuilder(geometry);
   const fields: Field[] = [];
@@ -167,7 +170,9 @@ export function rewire(context: Context, id: ValueId, stream: Stream, widthBits:
   if (stream.widthBits === widthBits) return stream;
   const unit: RegionUnit = { kind: "region", members: [], inputs: [id], outputs: [id] };
   context.net.from(getValue(context.graph, id).origin);
-  return lanePipeline(context, unit, new Map([[id, { stream }]]), widthBits)[0];
+  return lanePipeline(context, unit, new Map([[id, { stream }]]), {
+    resultBits: widthBits,
+  })[0];
 }
 
 function fieldOrder(
@@ -221,12 +226,16 @@ function planBeats(
       );
     return [rows, layout, new Map()];
   }
-  if (beatsOf(layout) === 1) return [1, layout, new Map()];
+  if (beatsOf(layout) === 1) return oneBeat(largest);
   const spread = spreadsOf(context, unit, largest, size);
   const isSmall = unit.inputs.some((id) => size(id) !== largest);
   let { lanes } = layout;
   while (isSmall && lanes > 1 && !fitsAll(spread.values(), layout.vector, lanes)) lanes--;
   return [undefined, { ...layout, lanes }, spread];
+}
+
+function oneBeat(elements: number): ReturnType<typeof planBeats> {
+  return [1, { vectors: 1, vector: elements, lanes: elements }, new Map()];
 }
 
 /** As the widest input has them, but no more lanes than the rate needs. */

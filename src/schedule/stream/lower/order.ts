@@ -11,9 +11,11 @@ import {
   lanesForRate,
 } from "../layout.ts";
 import type { Stream } from "../network-builder.ts";
+import type { RegionUnit } from "../units.ts";
 import { type Upsampling, upsamplingOf } from "../upsampling.ts";
+import { wideWindowBits } from "../window-layer.ts";
 import { type Context, lutRamBits, refuse } from "./context.ts";
-import { rewire } from "./lane-pipeline.ts";
+import { lanePipeline, rewire } from "./lane-pipeline.ts";
 import { plainValue, takeValue } from "./take.ts";
 
 /** Another order of elements. */
@@ -27,13 +29,17 @@ export function lowerGather(
   const { interval } = context.options;
   const index = kernel.index ?? Int32Array.from({ length: size }, (_, i) => i);
   if (index.some((from) => from < 0)) {
+    if (fitsOneBeat(context, value)) return gatherInOneBeat(context, value, kernel);
     return refuse(value, "padding that no window takes in has no stream module yet");
   }
   const from = getValue(context.graph, value.args[0]).shape;
   const upsampling = upsamplingOf(kernel, from, value.shape);
   if (upsampling !== undefined) return upsample(context, value, upsampling);
   const isConst = value.args.map((id) => getValue(context.graph, id).kind === "const");
-  if (isConst.some((is) => is)) return refuse(value, "constants are joined to a stream");
+  if (isConst.some((is) => is)) {
+    if (fitsOneBeat(context, value)) return gatherInOneBeat(context, value, kernel);
+    return refuse(value, "constants are joined to a stream");
+  }
   const lengths = value.args.map((id) => sizeOf(getValue(context.graph, id).shape));
   const first = lengths.map((_, at) => lengths.slice(0, at).reduce((a, b) => a + b, 0));
   const flat =
@@ -52,6 +58,8 @@ export function lowerGather(
     Math.max(1, Math.floor((interval * run) / Math.max(size, total))),
   );
   const lanes = dividingLanes(run, wanted);
+  if (Math.max(size, total) / lanes > interval && fitsOneBeat(context, value))
+    return gatherInOneBeat(context, value, kernel);
   const own = value.args.map((id) => plainValue(context, id));
   const formats = value.args.map((id) => quantOf(getValue(context.graph, id)).format);
   const isMixed =
@@ -89,6 +97,27 @@ export function lowerGather(
       ? { vectors: size / vector, vector, lanes }
       : { vectors: 1, vector: size, lanes };
   return context.net.output(node, layout, joined.widthBits);
+}
+
+/** Whether a gather's values are so small that an order of their elements is wires, and not a memory. */
+function fitsOneBeat({ graph }: Context, { id, args }: OpValue): boolean {
+  const bits = [id, ...args].map((one) => {
+    const value = getValue(graph, one);
+    return sizeOf(value.shape) * quantOf(value).format.width;
+  });
+  return Math.max(...bits) <= wideWindowBits && new Set(args).size === args.length;
+}
+
+function gatherInOneBeat(context: Context, value: OpValue, kernel: Kernel): Stream {
+  const inputs = value.args.filter((id) => getValue(context.graph, id).kind !== "const");
+  const unit: RegionUnit = {
+    kind: "region",
+    members: [{ value, kernel }],
+    inputs,
+    outputs: [value.id],
+  };
+  const sources = new Map(inputs.map((id) => [id, context.source(id)]));
+  return lanePipeline(context, unit, sources, { isOneBeat: true })[0];
 }
 
 /** Pixels and rows that come several times: a row is kept, or a pixel, and not the whole. */
