@@ -121,7 +121,64 @@ function encoder(): Small {
   };
 }
 
+/** Convolutions with stride, of each channel, and of pixels; pools with a remainder, and over all: 16 by 16 pixels. */
+function pixels(cycles: number): Small {
+  const same = { kernel_shape: [3, 3], pads: [1, 1, 1, 1] };
+  return {
+    inputs: { x: [1, 2, 16, 16] },
+    nodes: [
+      node("Conv", ["x", "w0"], ["c0"], { ...same, strides: [2, 2] }),
+      node("Relu", ["c0"], ["r0"]),
+      node("Conv", ["r0", "w1"], ["c1"], { ...same, group: 4 }),
+      node("Conv", ["c1", "w2"], ["c2"], { kernel_shape: [1, 1] }),
+      node("Add", ["c2", "r0"], ["a"]),
+      node("MaxPool", ["a"], ["m"], { kernel_shape: [2, 2], strides: [2, 2] }),
+      node("Conv", ["m", "w3"], ["c3"], { kernel_shape: [1, 1], strides: [2, 2] }),
+      node("GlobalAveragePool", ["m"], ["g"]),
+      node("Add", ["c3", "g"], ["y"]),
+    ],
+    constants: [
+      numbers("w0", [4, 2, 3, 3]),
+      numbers("w1", [4, 1, 3, 3]),
+      numbers("w2", [4, 4, 1, 1]),
+      numbers("w3", [4, 4, 1, 1]),
+    ],
+    targetFps: 200e6 / cycles,
+  };
+}
+
 const models: Readonly<Record<string, Small>> = {
+  "convolutions and pools, a pixel in a cycle": pixels(300),
+  "convolutions and pools, two pixels in a cycle": pixels(140),
+  "convolutions and pools, eight pixels in a cycle": pixels(40),
+  "convolutions and pools, a row in a cycle": pixels(20),
+  "seventeen results of one pipeline": {
+    inputs: { x: [1, 6] },
+    nodes: [
+      node("Relu", ["x"], ["r"]),
+      ...Array.from({ length: 17 }, (_, i) => node("Add", ["r", `c${i}`], [`y${i}`])),
+    ],
+    constants: Array.from({ length: 17 }, (_, i) => numbers(`c${i}`, [1, 6])),
+    outputs: Array.from({ length: 17 }, (_, i) => `y${i}`),
+  },
+  "a transpose, all of it in a cycle": {
+    ...single([1, 6, 8], "Transpose", { perm: [0, 2, 1] }),
+    outputs: ["z"],
+    nodes: [
+      node("Transpose", ["x"], ["y"], { perm: [0, 2, 1] }),
+      node("Softmax", ["y"], ["z"], { axis: -1 }),
+    ],
+  },
+  "a padding that no window takes in": {
+    inputs: { x: [1, 2, 4, 4] },
+    nodes: [node("Pad", ["x", "pads"], ["p"]), node("Relu", ["p"], ["y"])],
+    constants: [{ name: "pads", dataType: 7, dims: [8], int64Data: [0, 0, 1, 1, 0, 0, 1, 2] }],
+  },
+  "constants joined to a stream": {
+    inputs: { x: [1, 5, 3] },
+    nodes: [node("Concat", ["x", "c"], ["j"], { axis: 1 }), node("Tanh", ["j"], ["y"])],
+    constants: [numbers("c", [1, 2, 3])],
+  },
   "softmax of short rows": single([1, 6, 10], "Softmax", { axis: -1 }),
   "softmax of long rows": single([1, 4, 100], "Softmax", { axis: -1 }),
   "softmax of long rows, slowly": {

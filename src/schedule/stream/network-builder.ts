@@ -101,27 +101,27 @@ export class NetworkBuilder {
     if (count === 1) return [stream];
     const { lanes } = stream.layout;
     const copy = { ...stream, fromBit: 0 };
-    const ways = Math.min(count, widestFork);
-    const branches = this.forkParts(
-      stream,
-      lanes * stream.widthBits,
-      new Array<Stream>(ways).fill(copy),
-    );
-    // The last way of a full fork is split further.
-    const last = branches.pop() as Stream;
-    return [...branches, ...this.fork(last, count - ways + 1)];
+    return this.forkParts(stream, lanes * stream.widthBits, new Array<Stream>(count).fill(copy));
   }
 
   /** Streams that lie side by side in one beat, each on a way of its own. */
   forkParts(from: Stream, beatBits: number, parts: readonly Stream[]): Stream[] {
-    const params = { WIDTH: beatBits, N: parts.length };
-    const node = this.module("n2f_fork", "fork", `to ${parts.length} readers`, params, {
-      inputs: 1,
-      outputs: parts.length,
-    });
+    const ways = Math.min(parts.length, widestFork);
+    const node = this.module(
+      "n2f_fork",
+      "fork",
+      `to ${ways} readers`,
+      { WIDTH: beatBits, N: ways },
+      { inputs: 1, outputs: ways },
+    );
     const whole = { ...from.layout, vector: from.layout.vector };
     this.connectBits(from.from, { node, port: 0 }, beatBits, beatsOf(whole), from.fromBit);
-    return parts.map((part, port) => ({ ...part, from: { node, port } }));
+    if (parts.length === ways)
+      return parts.map((part, port) => ({ ...part, from: { node, port } }));
+    // The last way of a full fork is split further.
+    const own = parts.slice(0, ways - 1).map((part, port) => ({ ...part, from: { node, port } }));
+    const last = { ...from, from: { node, port: ways - 1 }, fromBit: 0 };
+    return [...own, ...this.forkParts(last, beatBits, parts.slice(ways - 1))];
   }
 
   /** An edge of beats whose parts matter to nobody on the way. */
