@@ -76,7 +76,7 @@ export class FrameReader {
   /** How much of the frame at `at` must be there to read it, as far as that can be said. */
   #bytesNeeded(bytes: Buffer, at: number): number {
     if (bytes.length - at < headBytes) return headBytes;
-    const length = bytes.readUIntBE(at, 3);
+    const length = lengthAt(bytes, at);
     if (length > this.#maxFrameBytes) {
       throw new ConnectionError(errorCode.FRAME_SIZE_ERROR, `a frame of ${length} bytes`);
     }
@@ -88,7 +88,7 @@ export class FrameReader {
 
   /** Gives the place behind it; for DATA, behind its head. */
   #readFrame(bytes: Buffer, at: number): number {
-    const length = bytes.readUIntBE(at, 3);
+    const length = lengthAt(bytes, at);
     const [type, flags] = [bytes[at + 3], bytes[at + 4]];
     const streamId = bytes.readUInt32BE(at + 5) & 0x7fffffff;
     const start = at + headBytes;
@@ -130,6 +130,10 @@ export class FrameReader {
     this.#sink.dataEnded(this.#paddingBytes);
   }
 }
+
+/** Of a payload; the first field of a frame. */
+const lengthAt = (bytes: Buffer, at: number): number =>
+  (bytes[at] << 16) | (bytes[at + 1] << 8) | bytes[at + 2];
 
 /** The payload of a frame without its padding. @throws ConnectionError */
 export function withoutPadding(flags: number, payload: Buffer): Buffer {

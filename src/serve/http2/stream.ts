@@ -210,8 +210,7 @@ export class Http2Stream {
     this.#isClosed = true;
     const queue = this.#queue;
     this.#queue = [];
-    const heldBytes = this.#held.take().length;
-    if (heldBytes > 0) this.#owner.consumed(this, heldBytes);
+    if (this.#held.length > 0) this.#owner.consumed(this, this.#held.take().length);
     // The first may be on the line in part.
     for (const { sent } of queue) if (sent !== undefined) this.#output.whenSent(sent);
     this.#handler?.closed();
