@@ -1,5 +1,6 @@
 import type { Socket } from "node:net";
 import { Duplex } from "node:stream";
+import { expect } from "vitest";
 import { Connection } from "../../../src/serve/http2/connection.ts";
 import type { Field } from "../../../src/serve/http2/hpack-decoder.ts";
 import { encodeHeaders } from "../../../src/serve/http2/hpack-encoder.ts";
@@ -206,7 +207,7 @@ export class Peer {
 
   /** All that the server has said. */
   async frames(): Promise<Frame[]> {
-    for (let turn = 0; turn < 3; turn++) await new Promise((resolve) => setImmediate(resolve));
+    await turns(3);
     return readFrames(Buffer.concat(this.socket.taken));
   }
 
@@ -239,4 +240,12 @@ export class Peer {
         .map(({ payload }) => payload),
     );
   }
+}
+
+/** `expect.poll` with time enough for a machine that is busy. */
+export const soon = <T>(look: () => T) => expect.poll(look, { timeout: 20_000, interval: 5 });
+
+/** Turns of the event loop, in which what is on its way within this process comes on. */
+export async function turns(count: number): Promise<void> {
+  for (let turn = 0; turn < count; turn++) await new Promise((resolve) => setImmediate(resolve));
 }

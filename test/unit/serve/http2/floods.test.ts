@@ -2,7 +2,7 @@ import { describe, expect, test } from "vitest";
 import { Allowance } from "../../../../src/serve/http2/allowance.ts";
 import { encodeHeaders } from "../../../../src/serve/http2/hpack-encoder.ts";
 import { errorCode, flag, frameType } from "../../../../src/serve/http2/protocol.ts";
-import { client, Peer, rawFrame, requestBlock } from "../../../support/serve/http2.ts";
+import { client, Peer, rawFrame, requestBlock, soon } from "../../../support/serve/http2.ts";
 
 const calm = errorCode.ENHANCE_YOUR_CALM;
 const MiB = 1024 * 1024;
@@ -225,7 +225,7 @@ describe("a client that reads nothing", () => {
     expect(peer.received.length).toBeLessThan(1050);
     expect(new Set((await peer.resets()).values()).size).toBe(0);
     peer.socket.release();
-    await expect.poll(() => sent).toBe(peer.received.length);
+    await soon(() => sent).toBe(peer.received.length);
     expect(peer.socket.isPaused()).toBe(false);
     expect(peer.received.every(({ closedCount }) => closedCount === 1)).toBe(true);
   });

@@ -2,7 +2,7 @@ import { describe, expect, test } from "vitest";
 import { encodeHeaders } from "../../../../src/serve/http2/hpack-encoder.ts";
 import { errorCode, flag, frameType } from "../../../../src/serve/http2/protocol.ts";
 import type { Http2Stream } from "../../../../src/serve/http2/stream.ts";
-import { client, Peer, requestBlock } from "../../../support/serve/http2.ts";
+import { client, Peer, requestBlock, soon } from "../../../support/serve/http2.ts";
 
 const MiB = 1024 * 1024;
 const KiB = 1024;
@@ -185,7 +185,7 @@ describe("turns", () => {
     expect(peer.connection.pendingBytes).toBeLessThan(2 * MiB);
     answer(peer.received[1].stream, Buffer.from("small"));
     peer.socket.release();
-    await expect.poll(() => peer.received[0].closedCount).toBe(1);
+    await soon(() => peer.received[0].closedCount).toBe(1);
     expect((await peer.answer(1)).equals(body)).toBe(true);
     const frames = (await peer.frames()).filter(({ type }) => type === frameType.DATA);
     const place = frames.findIndex(({ streamId }) => streamId === 3);
@@ -235,7 +235,7 @@ describe("`sent` is called once", () => {
     // The line still needs the memory.
     expect(counter.sent).toBe(0);
     peer.socket.release();
-    await expect.poll(() => counter.sent).toBe(1);
+    await soon(() => counter.sent).toBe(1);
     memory.fill(0);
     expect((await peer.answer(1)).equals(before.subarray(0, 65_535))).toBe(true);
     peer.socket.destroy();
@@ -388,7 +388,7 @@ describe("windows of the server", () => {
     };
     received.stream.open(received);
     received.stream.resume();
-    await expect.poll(() => received.isEnded).toBe(true);
+    await soon(() => received.isEnded).toBe(true);
     expect(deepest).toBe(1);
     expect(calls).toBeGreaterThan(10);
     expect(received.body.equals(body)).toBe(true);
@@ -473,7 +473,7 @@ describe("the end", () => {
       if (way === "breaks off") peer.socket.destroy(new Error("ECONNRESET"));
       else peer.socket.push(null);
       peer.socket.resume();
-      await expect.poll(() => peer.received[0].closedCount).toBe(1);
+      await soon(() => peer.received[0].closedCount).toBe(1);
       expect(peer.received[0].isEnded).toBe(false);
       // Whoever still answers does no harm.
       expect(answer(peer.received[0].stream, pattern(10)).sent).toBe(1);

@@ -9,6 +9,7 @@ import {
   ModelStreamInferResponseSchema,
 } from "../../../../src/serve/proto/inference_pb.ts";
 import { FakeCore } from "../../../support/serve/fake-core.ts";
+import { soon, turns } from "../../../support/serve/http2.ts";
 import { RawGrpc } from "../../../support/serve/raw-grpc.ts";
 import { startGrpcServer } from "../../../support/serve/wires.ts";
 
@@ -88,8 +89,8 @@ describe("ModelStreamInfer", () => {
   test("a client that takes its answers late, while another of its streams goes on", async () => {
     const client = newClient(0);
     const many = client.call(streamInfer, requests("echo", 400, 3000));
-    await expect.poll(() => core.begun).toBeGreaterThan(0);
-    await new Promise((resolve) => setTimeout(resolve, 50));
+    await soon(() => core.begun).toBeGreaterThan(0);
+    await turns(300);
     // Nothing more is read as long as answers wait.
     expect(core.begun).toBeLessThan(100);
     // Others' windows open, which wakes whoever waits for a window.
@@ -109,13 +110,13 @@ describe("ModelStreamInfer", () => {
   test("little memory in the middle of a stream", async () => {
     const client = newClient();
     const answer = client.call(streamInfer, requests("slow", 300));
-    await expect.poll(() => core.begun).toBeGreaterThan(3);
+    await soon(() => core.begun).toBeGreaterThan(3);
     core.pressure.isHigh = true;
-    await new Promise((resolve) => setTimeout(resolve, 60));
+    await turns(360);
     core.relieve();
-    await new Promise((resolve) => setTimeout(resolve, 5));
+    await turns(30);
     core.pressure.isHigh = true;
-    await new Promise((resolve) => setTimeout(resolve, 20));
+    await turns(120);
     core.relieve();
     expectAnswers((await answer).messages, 300);
   });
@@ -128,7 +129,7 @@ describe("requests that come while memory is short", () => {
     const tensors = [10, 5000, 300_000].map((length, at) => tensorOf(at + 1, length));
     const calls = tensors.map((tensor, at) => client.call(infer, encode("echo", at, tensor)));
     const stream = client.call(streamInfer, requests("echo", 20));
-    await new Promise((resolve) => setTimeout(resolve, 80));
+    await turns(480);
     expect(core.begun).toBe(0);
     core.relieve();
     for (const [at, call] of calls.entries()) {
@@ -144,18 +145,18 @@ describe("requests that come while memory is short", () => {
     core.pressure.limitBytes = 100_000;
     const gone = newClient();
     void gone.call(infer, encode("echo", 1, tensorOf(1, 90_000)));
-    await new Promise((resolve) => setTimeout(resolve, 60));
+    await turns(360);
     const client = newClient();
     const waits = client.call(infer, encode("echo", 2, tensorOf(2, 90_000)));
-    await new Promise((resolve) => setTimeout(resolve, 60));
+    await turns(360);
     const { fields } = await client.call(infer, encode("echo", 3, tensorOf(3)));
     expect(fields.get("grpc-status")).toBe("14");
     expect(fields.get("grpc-message")).toContain("short of memory");
     gone.close();
-    await new Promise((resolve) => setTimeout(resolve, 20));
+    await turns(120);
     // What the client took with it counts no more.
     const fits = client.call(infer, encode("echo", 4, tensorOf(4)));
-    await new Promise((resolve) => setTimeout(resolve, 20));
+    await turns(120);
     core.relieve();
     expect((await waits).messages).toHaveLength(1);
     expect((await fits).messages).toHaveLength(1);

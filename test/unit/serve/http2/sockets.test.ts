@@ -6,7 +6,7 @@ import { afterAll, afterEach, beforeEach, describe, expect, test } from "vitest"
 import { encodeHeaders } from "../../../../src/serve/http2/hpack-encoder.ts";
 import { Http2Listener, type Http2Stream } from "../../../../src/serve/http2/index.ts";
 import { makeCertificate } from "../../../support/serve/certificate.ts";
-import { client, Received, readFrames, requestBlock } from "../../../support/serve/http2.ts";
+import { client, Received, readFrames, requestBlock, soon } from "../../../support/serve/http2.ts";
 import { frontEndOptions } from "../../../support/serve/wires.ts";
 
 const MiB = 1024 * 1024;
@@ -126,7 +126,7 @@ describe.each(kinds)("%s", (kind) => {
     await new Promise((resolve) => stream.once("data", resolve));
     expect(sent).toBe(0);
     on.destroy();
-    await expect.poll(() => sent).toBe(1);
+    await soon(() => sent).toBe(1);
     expect(received[0].closedCount).toBe(1);
   });
 
@@ -145,10 +145,10 @@ describe.each(kinds)("%s", (kind) => {
     };
     const socket = await rawSocket(client.window(0, 2 ** 30), client.headers(1));
     socket.pause();
-    await expect.poll(() => received.length).toBe(1);
+    await soon(() => received.length).toBe(1);
     await new Promise((resolve) => setTimeout(resolve, 30));
     socket.write(client.reset(1));
-    await expect.poll(() => received[0].closedCount).toBe(1);
+    await soon(() => received[0].closedCount).toBe(1);
     socket.write(client.headers(3, requestBlock(), true));
     const chunks: Buffer[] = [];
     socket.on("data", (chunk: Buffer) => chunks.push(chunk));
@@ -159,7 +159,7 @@ describe.each(kinds)("%s", (kind) => {
           .filter(({ type, streamId }) => type === 0 && streamId === id)
           .map(({ payload }) => payload),
       );
-    await expect.poll(() => dataOf(3).toString()).toBe("other");
+    await soon(() => dataOf(3).toString()).toBe("other");
     expect(sent).toBe(2);
     const first = dataOf(1);
     expect(first.length).toBeLessThan(memory.length);
@@ -198,14 +198,14 @@ describe.each(kinds)("%s", (kind) => {
     expect((await ask(session(), pattern(1000))).length).toBe(1000);
     serve = ({ stream }) => stream.respond(headers, true);
     socket.resume();
-    await expect.poll(() => received.length, { timeout: 20_000 }).toBe(asked + 1);
+    await soon(() => received.length).toBe(asked + 1);
     socket.destroy();
   });
 
   test("a client that ends its side is let go, and so are its streams", async () => {
     serve = () => {};
     const socket = await rawSocket(client.headers(1), client.data(1, pattern(100)).subarray(0, 50));
-    await expect.poll(() => received.length).toBe(1);
+    await soon(() => received.length).toBe(1);
     const closed = new Promise((resolve) => socket.once("close", resolve));
     socket.resume();
     socket.end();
@@ -223,7 +223,7 @@ describe.each(kinds)("%s", (kind) => {
       };
     };
     const slow = ask(on, body);
-    await expect.poll(() => go).toBeDefined();
+    await soon(() => go).toBeDefined();
     const codes: number[] = [];
     on.on("goaway", (code: number) => codes.push(code));
     const closed = listener.close(10_000, () => {});
