@@ -16,8 +16,10 @@ import type { Http2Stream, StreamOutput } from "./stream.ts";
 const maxDataBytes = 64 * 1024;
 /** Data up to this size is put into one buffer with its frame's head. */
 const copyBytes = 4096;
-/** Bytes on the line beyond which data waits, so that streams take turns. */
+/** Bytes on the line beyond which a stream should wait before it has more to say. */
 const fullBytes = 1024 * 1024;
+/** Bytes on the line beyond which data waits, so that streams take turns. */
+const maxLineBytes = 4 * 1024 * 1024;
 
 /** Answers of one connection: as frames, as far as the client's windows and the line allow. */
 export class Sender implements StreamOutput {
@@ -101,7 +103,7 @@ export class Sender implements StreamOutput {
     while (at < bytes.length) {
       const take = Math.min(bytes.length - at, most, stream.sendWindow, this.#window);
       const isTurnOver = at > 0 && this.#isTakingTurns;
-      if (take <= 0 || isTurnOver || this.isFull) {
+      if (take <= 0 || isTurnOver || this.#output.pendingBytes > maxLineBytes) {
         this.#waiting.add(stream);
         break;
       }
@@ -131,7 +133,7 @@ export class Sender implements StreamOutput {
   sendMore(): void {
     this.#isTakingTurns = true;
     for (const stream of this.#waiting) {
-      if (this.#window <= 0 || this.isFull) break;
+      if (this.#window <= 0 || this.#output.pendingBytes > maxLineBytes) break;
       if (stream.sendWindow <= 0) continue;
       this.#waiting.delete(stream);
       // With something left it comes behind the others, and its turn comes again.
