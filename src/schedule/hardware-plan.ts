@@ -22,7 +22,7 @@ const reductions = ["n2f_pool", "n2f_reduce", "n2f_reduce_lanes"];
 const rom = ["n2f_lut", "n2f_rom"];
 const local = { stream: [], isLocal: true } as const;
 
-/** Modules that join any others: packets, FIFOs, copies, other lanes, stages of a pipeline. */
+/** Modules that join any others: packets, FIFOs, copies, other lanes, stages of a pipeline, states that come back. */
 export const plumbing: readonly string[] = [
   "n2f_axis_lanes_in",
   "n2f_axis_lanes_out",
@@ -32,6 +32,7 @@ export const plumbing: readonly string[] = [
   "n2f_fifo",
   "n2f_fork",
   "n2f_join",
+  "n2f_loop",
   "n2f_pipe_valid",
   "n2f_split",
   "n2f_width",
