@@ -38,8 +38,8 @@ const networks: Readonly<Record<string, Streamed>> = {
   "MNIST of CNTK": {
     model: "corpus/models/mnist-cntk-8/model.onnx",
     flags: bits,
-    interval: 300,
-    busy: 0.9,
+    interval: 400,
+    busy: 0.95,
   },
   "keyword spotting, depthwise": {
     model: "corpus/models/mlperf-kws-dscnn/model.onnx",
@@ -65,8 +65,7 @@ const networks: Readonly<Record<string, Streamed>> = {
   "CIFAR-10 by Keras": {
     model: "corpus/models/cifar-base-kw/model.onnx",
     flags: bits,
-    interval: 100,
-    vectors: 96,
+    interval: 160,
   },
   "super resolution, as it was quantized": {
     model: "corpus/models/espcn-x2-float-and-qonnx/quant.onnx",

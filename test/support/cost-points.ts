@@ -16,12 +16,74 @@ const product = {
 
 const cut = { WIDTH: 32, H: 16, W: 16, B: 4, Y0: 2, SY: 1, OH: 12, X0: 2, SX: 1, OW: 12 };
 const frame = { P: 4, X_W: 8, H: 16, W: 16, B: 2, PT: 1, PB: 1, PL: 1, PR: 1, VALUE: 0 };
+const picture = {
+  ...{ H: 16, W: 16, C: 4, X_W: 8, KH: 3, KW: 3, SH: 1, SW: 1, DH: 1, DW: 1 },
+  ...{ PT: 1, PB: 1, PL: 1, PR: 1, PAD: 0, COLS: 1, STYLE: 0 },
+};
+const line = { ...picture, H: 1, KH: 1, KW: 4, W: 10, X_W: 16, PT: 0, PB: 0, PR: 2 };
+const { COLS: _, ...held } = { ...picture, P: 4, C: 8, LINES: 4, CHANNEL_MAJOR: false };
+
+const unit = {
+  ...{ K: 36, N: 16, SIMD: 9, PE: 4, ROWS: 1, PARALLEL: false, X_W: 8, X_SIGNED: false, W_W: 8 },
+  ...{ ACC_W: 20, MULTIPLIER: 2, CHAIN: 3, MEMORY: 1 },
+};
+const single = { ...unit, MULTIPLIER: 1, CHAIN: 1 };
+
 const steps = { P: 2, ROWS: 1, BEATS: 8, X_W: 16, X_SIGNED: true, T_W: 17, Y_W: 4 };
+const scale = {
+  ...{ P: 2, ROWS: 1, BEATS: 8, X_W: 16, X_SIGNED: true, M_W: 12, O_W: 20, Y_W: 8 },
+  ...{ Y_SIGNED: true, SHIFT: 14, ROUNDING: 2, OVERFLOW: 0 },
+};
 const lanes = { V: 64, P: 4, OP: 0, X_W: 8, X_SIGNED: true, Y_W: 8 };
 const resize = { X_W: 8, ROWS: 1, V: 64, P_IN: 1, P_OUT: 4 };
 const packets = { X_W: 8, V: 64, CONTAINER_W: 8, CONTAINERS: 4, P: 8 };
 
 const table: Readonly<Record<string, readonly Params[]>> = {
+  n2f_fifo: [
+    { WIDTH: 64, DEPTH: 2, STYLE: 0 },
+    { WIDTH: 8, DEPTH: 5, STYLE: 0 },
+    { WIDTH: 100, DEPTH: 40, STYLE: 0 },
+    { WIDTH: 12, DEPTH: 200, STYLE: 0 },
+    { WIDTH: 16, DEPTH: 512, STYLE: 1 },
+    { WIDTH: 100, DEPTH: 2000, STYLE: 1 },
+  ],
+  n2f_window_line: [
+    picture,
+    { ...picture, C: 16, STYLE: 1 },
+    { ...picture, COLS: 2 },
+    { ...picture, COLS: 4 },
+    { ...picture, KH: 2, KW: 2, SH: 2, SW: 2, PT: 0, PB: 0, PL: 0, PR: 0 },
+    line,
+  ],
+  n2f_window_mem: [
+    held,
+    { ...held, C: 32, P: 8, STYLE: 1 },
+    { ...held, P: 1, LINES: 3, CHANNEL_MAJOR: true, STYLE: 1, SH: 2, SW: 2 },
+    { ...held, C: 64, P: 16, H: 32, W: 32, STYLE: 1 },
+  ],
+  n2f_mvu: [
+    unit,
+    { ...unit, K: 72, N: 36, SIMD: 6, PE: 6, X_W: 7, CHAIN: 6, MEMORY: 0 },
+    { ...unit, K: 72, N: 4, SIMD: 18, X_W: 7, CHAIN: 6, MEMORY: 0, PARALLEL: true },
+    { ...unit, N: 4, SIMD: 18, ROWS: 2, X_W: 7, CHAIN: 6, MEMORY: 0, PARALLEL: true },
+    { ...unit, K: 256, N: 10, SIMD: 5, PE: 2, W_W: 5, ACC_W: 18, CHAIN: 5, MEMORY: 0 },
+    { ...single, PE: 3, N: 15 },
+    { ...single, K: 64, N: 10, SIMD: 1, PE: 1, X_W: 7, ACC_W: 18, MEMORY: 0 },
+    { ...single, K: 8, N: 16, SIMD: 2, PE: 2, X_W: 16, W_W: 16, ACC_W: 34, MEMORY: 0 },
+    { ...single, SIMD: 6, PE: 2, ROWS: 2, MEMORY: 0, PARALLEL: true },
+    { ...single, MULTIPLIER: 0, SIMD: 4, PE: 2, K: 32 },
+    // Weights that hardly change are constants to the synthesis.
+    { ...single, MULTIPLIER: 0, K: 9, N: 2, PE: 2, MEMORY: 0 },
+    { ...single, MULTIPLIER: 0, K: 32, X_W: 12, W_W: 4, SIMD: 2, MEMORY: 0 },
+    { ...single, MULTIPLIER: 0, K: 64, N: 64, SIMD: 1, PE: 2 },
+  ],
+  n2f_scale: [
+    scale,
+    { ...scale, P: 1, BEATS: 64, X_W: 20, M_W: 16, O_W: 34, SHIFT: 24, Y_SIGNED: false },
+    { ...scale, ROUNDING: 1, OVERFLOW: 3, Y_W: 10, ROWS: 2 },
+    { ...scale, P: 4, BEATS: 1, X_W: 12, M_W: 8, O_W: 16, SHIFT: 8, Y_W: 6 },
+    { ...scale, P: 1, BEATS: 32, X_W: 24, M_W: 18, O_W: 40, SHIFT: 30 },
+  ],
   n2f_depthwise: [
     channels,
     { ...channels, MULTIPLIER: 0 },
@@ -55,6 +117,9 @@ const table: Readonly<Record<string, readonly Params[]>> = {
     { ...lanes, P: 1, V: 10, OP: 3, Y_W: 4, X_W: 16 },
     { ...lanes, P: 8, V: 100, OP: 2, X_SIGNED: false, X_W: 12, Y_W: 12 },
     { ...lanes, P: 16, V: 256, OP: 1, Y_W: 16 },
+    { ...lanes, P: 10, V: 10, OP: 3, X_W: 12, Y_W: 4 },
+    { ...lanes, P: 32, V: 32, OP: 3, X_W: 6, Y_W: 5 },
+    { ...lanes, P: 10, V: 10, X_W: 12, Y_W: 12 },
   ],
   n2f_width: [
     resize,
@@ -138,6 +203,10 @@ const table: Readonly<Record<string, readonly Params[]>> = {
     { ...steps, P: 8, BEATS: 1, Y_W: 2, X_W: 12, T_W: 13 },
     { ...steps, Y_W: 8, BEATS: 1, P: 1 },
     { ...steps, Y_W: 4, BEATS: 32, P: 2, X_SIGNED: false },
+    { ...steps, Y_W: 1 },
+    { ...steps, Y_W: 1, BEATS: 1, P: 16, X_W: 8, T_W: 9 },
+    { ...steps, Y_W: 1, BEATS: 4, P: 8, X_W: 10, T_W: 11 },
+    { ...steps, Y_W: 2, BEATS: 16, X_W: 12, T_W: 13, ROWS: 2 },
   ],
   n2f_constants: [
     { WORDS: 4, DATA_W: 64 },

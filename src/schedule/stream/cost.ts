@@ -24,10 +24,10 @@ export function engineCost(model: CostModel): PointCost {
 function evaluateWith(model: CostModel): PointCost {
   return (layer, point) => {
     const { simd, pe, rows, multiplier, memory, isParallel } = point;
-    const { k, n, xBits, wBits, accBits } = layer;
+    const { k, n, xBits, xSigned, wBits, accBits } = layer;
     const scope = {
       ...{ K: k, PE: pe, ROWS: rows, X_W: xBits, W_W: wBits, ACC_W: accBits },
-      ...{ MULTIPLIER: multiplier, MEMORY: memory },
+      ...{ X_SIGNED: xSigned ? 1 : 0, MULTIPLIER: multiplier, MEMORY: memory },
     };
     if (layer.kind === "depthwise")
       return model.module("n2f_depthwise", { ...scope, C: n, PARALLEL: isParallel ? 1 : 0 });

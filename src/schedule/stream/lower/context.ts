@@ -1,7 +1,6 @@
 import { assert, fail } from "../../../base/index.ts";
 import {
   type Graph,
-  getValue,
   type OpValue,
   originText,
   type Registry,
@@ -10,7 +9,7 @@ import {
 import type { EngineLayer } from "../engine-layer.ts";
 import type { FoldingPoint } from "../folding.ts";
 import { NetworkBuilder, type Stream } from "../network-builder.ts";
-import { readsOf, type Unit } from "../units.ts";
+import type { Unit } from "../units.ts";
 
 export interface LowerOptions {
   /** Cycles that every node may take for an inference. */
@@ -42,9 +41,7 @@ export interface OpenLoop {
 
 /** What all that makes nodes shares: the graph, the network so far, and the streams that wait for a reader. */
 export class Context {
-  readonly net: NetworkBuilder;
-  /** Times that all of it is done for an inference: the steps of a loop, or once. */
-  readonly steps: number;
+  readonly net = new NetworkBuilder();
   /** What is left of each value for those that read it. */
   readonly sources = new Map<ValueId, Source[]>();
   /** Engines whose inputs are still to be connected. */
@@ -60,25 +57,11 @@ export class Context {
     ops: Registry,
     units: ReadonlyMap<ValueId, Unit>,
     options: LowerOptions,
-    net = new NetworkBuilder(),
-    steps = 1,
   ) {
-    this.net = net;
-    this.steps = steps;
     this.graph = graph;
     this.ops = ops;
     this.units = units;
     this.options = options;
-  }
-
-  /** Counts who reads each value: units, and the graph's outputs. */
-  countReaders(): void {
-    const read = (id: ValueId) => {
-      if (getValue(this.graph, id).kind === "const") return;
-      this.readers.set(id, (this.readers.get(id) ?? 0) + 1);
-    };
-    for (const unit of new Set(this.units.values())) readsOf(unit).forEach(read);
-    for (const { value } of this.graph.outputs) read(value);
   }
 
   /** Hands a value's stream to all that read it. */
