@@ -64,6 +64,11 @@ export interface PrimitiveOp<A extends Attrs = Attrs> extends OpBase<A> {
    * attributes `bottom`, `until` and `last`, and the results added.
    */
   readonly isSteep?: boolean;
+  /**
+   * Set for what begins a step of a loop (`findLoops`): constants are not folded through it, and all steps have one
+   * format.
+   */
+  readonly isState?: true;
   /** The words that its kernel may have, which the hardware plan goes by (`src/schedule/hardware-plan.ts`). */
   readonly words: readonly KernelWord["kind"][];
   /** Set where its kernel may be several words one after the other. */

@@ -64,6 +64,7 @@ import { isPositive, sign } from "./sign.ts";
 import { slice } from "./slice.ts";
 import { softmax } from "./softmax.ts";
 import { square } from "./square.ts";
+import { state } from "./state.ts";
 import { sub } from "./sub.ts";
 import { sumPool } from "./sum-pool.ts";
 import { expand, take } from "./take.ts";
@@ -140,6 +141,7 @@ export const opTable = {
   softsign,
   sqrt,
   square,
+  state,
   sub,
   sum_pool: sumPool,
   swish,

@@ -14,6 +14,7 @@ export const foldConstants = definePass({
       const constants = args.map((id) => build.value(id));
       if (!constants.every((arg): arg is ConstValue => arg.kind === "const")) return undefined;
       const op = ops.get(value.op);
+      if (op?.kind === "primitive" && op.isState) return undefined;
       const data = op?.float(
         constants.map((arg) => arg.data),
         value.attrs,

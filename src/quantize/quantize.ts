@@ -7,6 +7,8 @@ import {
   type Format,
   formatText,
   makeFormat,
+  maxCode,
+  minCode,
   type Precision,
 } from "../fixed/index.ts";
 import {
@@ -48,6 +50,7 @@ import {
   twosOfColumns,
 } from "./constants.ts";
 import { hostRule, integerOutput } from "./integer-ports.ts";
+import { tieSteps } from "./loops.ts";
 import type { Statistics } from "./statistics.ts";
 import { type Section, sections } from "./steep.ts";
 
@@ -80,7 +83,13 @@ export function quantizeGraph(
 ): QuantizedGraph {
   checkLayers(graph, options);
   checkConstants(graph);
-  return new Quantizer(graph, ops, statistics, options).run();
+  const tied = tieSteps(graph, statistics);
+  const first = new Quantizer(graph, ops, tied, options);
+  const quantized = first.run();
+  // What the states of loops are proven to reach is known only behind their steps.
+  return first.bounds.size === 0
+    ? quantized
+    : new Quantizer(graph, ops, tied, options, first.bounds).run();
 }
 
 /** Names by which the options may speak of a value: its node's and its own. */
@@ -139,10 +148,20 @@ class Quantizer {
   /** Requantized variants by value and format, so that all who need one share it. */
   readonly #narrowed = new Map<string, ValueId>();
   readonly #chosen = new Map<ValueId, ChosenFormat>();
+  /** Where the states of loops are proven to lie before they are narrowed, and where a run before this one proved it. */
+  readonly bounds = new Map<string, readonly [number, number]>();
+  readonly #known: ReadonlyMap<string, readonly [number, number]>;
   /** An operator asks for its weights more than once. */
   #lastWeight: { value: OpValue; constant: ConstValue; quantized: QuantizedConstant } | undefined;
 
-  constructor(graph: Graph, ops: Registry, statistics: Statistics, options: QuantizeOptions) {
+  constructor(
+    graph: Graph,
+    ops: Registry,
+    statistics: Statistics,
+    options: QuantizeOptions,
+    known: ReadonlyMap<string, readonly [number, number]> = new Map(),
+  ) {
+    this.#known = known;
     this.#graph = graph;
     this.#ops = ops;
     this.#statistics = statistics;
@@ -223,6 +242,10 @@ class Quantizer {
       return;
     }
     const op = primitiveOf(this.#ops, value.op);
+    if (op.isState) {
+      this.#exact.set(value.id, this.#state(value, op));
+      return;
+    }
     const attrs = op.lossy
       ? { ...value.attrs, ...precisionAttrs(this.#result(value)) }
       : value.attrs;
@@ -237,6 +260,42 @@ class Quantizer {
       const made = this.#requantize(id, this.#precision(value.id, wish));
       this.#exact.set(value.id, this.#choose(made, value, wish, "value"));
     }
+  }
+
+  /** What a step of a loop begins with: in one format in all steps, whatever is proven of it in some of them. */
+  #state(value: OpValue, op: PrimitiveOp): ValueId {
+    const request = this.#layer(value)?.result ?? this.#options.default;
+    const arg = getValue(this.#graph, value.args[0]);
+    if (request.kind === "exact") {
+      const id = arg.kind === "const" ? this.#weight(value, arg) : this.#value(arg.id);
+      return this.#apply(op, [id], value);
+    }
+    const key = `${value.attrs["loop"]} ${value.attrs["port"]}`;
+    const precision = this.#precision(value.id, request, this.#known.get(key));
+    if (arg.kind === "const") {
+      for (const x of arg.data.data) this.#reaches(key, x, x);
+      const { format } = precision;
+      const [least, most] = [Number(minCode(format)), Number(maxCode(format))];
+      const codes = arg.data.data.map((x) =>
+        Math.max(least, Math.min(most, Math.floor(x * 2 ** format.frac + 0.5))),
+      );
+      const quant = { format, ranges: Ranges.ofFormat(format) };
+      return this.#apply(op, [this.#constant(arg, { ...arg.data, data: codes }, quant)], value);
+    }
+    const id = this.#value(arg.id);
+    const { format, ranges } = quantOf(this.#build.value(id));
+    const [lo, hi] = ranges.hull().map((code) => codeToReal(code, format));
+    this.#reaches(key, lo, hi);
+    const isSame = formatText(format) === formatText(precision.format);
+    const narrow = isSame
+      ? id
+      : this.#choose(this.#requantize(id, precision), arg, request, "value");
+    return this.#apply(op, [narrow], value);
+  }
+
+  #reaches(state: string, lo: number, hi: number): void {
+    const [least, most] = this.bounds.get(state) ?? [lo, hi];
+    this.bounds.set(state, [Math.min(lo, least), Math.max(hi, most)]);
   }
 
   /**

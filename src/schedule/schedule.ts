@@ -3,6 +3,7 @@ import type { ParallelDesign, Segment, StreamElement, StreamPlan } from "../desi
 import { containerBytes } from "../fixed/index.ts";
 import { axisPack, axisUnpack, matvec } from "../hwlib/index.ts";
 import {
+  foldCodes,
   type Graph,
   getValue,
   inputsOf,
@@ -49,12 +50,14 @@ const unrollLimit = 2_000_000;
  * @throws N2F_DESIGN_SIZE where too much would be unrolled
  */
 export function scheduleParallel(
-  graph: Graph,
+  whole: Graph,
   ops: Registry,
   top: string,
   options: ScheduleOptions,
 ): ParallelDesign {
   const { clockMhz, reuse } = options;
+  // Loops are unrolled: their first steps begin with constants, mostly.
+  const graph = foldCodes(whole, ops);
   const maxLevels = options.maxLevels ?? levelsForClock(clockMhz);
   const reuseOf = (value: OpValue) =>
     options.layerReuse.get(value.origin.node) ?? options.layerReuse.get(value.id) ?? reuse;

@@ -46,7 +46,9 @@ describe.skipIf(!hasOpenssl)("a server with TLS", () => {
   async function start(options: ServeOptions) {
     const tls = { "tls-cert": file("server.pem"), "tls-key": file("server.key") };
     const ports = { "http-port": 0, "grpc-port": 0, "metrics-port": "off" } as const;
-    const fixed = { repository: temporaryFolder(), threads: 0, ...ports, ...tls };
+    // A client that refused the certificate keeps a server that stops waiting as long.
+    const grace = { "grace-seconds": 1 };
+    const fixed = { repository: temporaryFolder(), threads: 0, ...ports, ...tls, ...grace };
     const server = await startServer(planServer({ ...fixed, ...options }), silent);
     onTestFinished(async () => void (await server.stop()));
     await server.loaded;

@@ -38,8 +38,8 @@ const networks: Readonly<Record<string, Streamed>> = {
   "MNIST of CNTK": {
     model: "corpus/models/mnist-cntk-8/model.onnx",
     flags: bits,
-    interval: 400,
-    busy: 0.95,
+    interval: 300,
+    busy: 0.9,
   },
   "keyword spotting, depthwise": {
     model: "corpus/models/mlperf-kws-dscnn/model.onnx",
@@ -65,7 +65,8 @@ const networks: Readonly<Record<string, Streamed>> = {
   "CIFAR-10 by Keras": {
     model: "corpus/models/cifar-base-kw/model.onnx",
     flags: bits,
-    interval: 160,
+    interval: 100,
+    vectors: 96,
   },
   "super resolution, as it was quantized": {
     model: "corpus/models/espcn-x2-float-and-qonnx/quant.onnx",

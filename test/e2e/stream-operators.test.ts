@@ -1,6 +1,7 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import type { onnx } from "onnx-proto";
 import { describe, expect, it } from "vitest";
+import { readBundle } from "../../src/artifact/index.ts";
 import { Random } from "../../src/base/index.ts";
 import { compile, loadConfig } from "../../src/index.ts";
 import { sizeOf } from "../../src/tensor/index.ts";
@@ -69,6 +70,26 @@ function recurrent(
       numbers("b", [ways, gates * 12]),
     ],
     outputs,
+  };
+}
+
+/** Two recurrent layers, the first backwards and forwards; of the second only the last step is read. */
+function stacked(length: number): Small {
+  const first = recurrent("LSTM", length, { ways: 2, direction: "bidirectional" });
+  return {
+    inputs: first.inputs,
+    nodes: [
+      ...first.nodes,
+      node("Transpose", ["y"], ["turned"], { perm: [0, 2, 1, 3] }),
+      node("Reshape", ["turned", "joined"], ["x2"]),
+      node("GRU", ["x2", "w2", "r2", "b2"], ["", "last"], { hidden_size: 4 }),
+    ],
+    constants: [
+      ...(first.constants ?? []),
+      { name: "joined", dataType: 7, dims: [3], int64Data: [length, 1, 12] },
+      ...[numbers("w2", [1, 12, 12]), numbers("r2", [1, 12, 4]), numbers("b2", [1, 24])],
+    ],
+    outputs: ["last"],
   };
 }
 
@@ -198,6 +219,14 @@ const models: Readonly<Record<string, Small>> = {
   "a GRU over a sequence": recurrent("GRU", 4),
   "a GRU over a sequence, linear before reset": recurrent("GRU", 4, { linear_before_reset: 1 }),
   "an RNN over a sequence": recurrent("RNN", 5),
+  "one cell for the steps of an RNN, backwards": {
+    ...recurrent("RNN", 5, { direction: "reverse" }),
+    targetFps: 200_000,
+  },
+  "one cell for each layer, the first in both directions": {
+    ...stacked(6),
+    targetFps: 200_000,
+  },
   "an LSTM whose steps share an engine": { ...recurrent("LSTM", 6), targetFps: 200_000 },
   "an LSTM backwards and forwards whose steps share two engines": {
     ...recurrent("LSTM", 4, { ways: 2, direction: "bidirectional" }),
@@ -242,6 +271,18 @@ describe("the steps of a recurrent layer", () => {
 
   it.each([3, 12])("share an engine where the rate allows it: %i of them", (length) => {
     expect(engines(length, 100_000)).toBe(2);
+  });
+
+  it("are one cell, which does not grow with the sequence", () => {
+    const resources = (length: number, targetFps: number) => {
+      const folder = compileSmall({ ...recurrent("LSTM", length), targetFps });
+      const { kernel } = readBundle(`${folder}/net.n2f`).manifest;
+      return kernel.resources;
+    };
+    // As many cycles for a step in both.
+    const [short, long] = [resources(4, 400_000), resources(32, 50_000)];
+    expect(long.dsp).toBe(short.dsp);
+    expect(long.lut).toBeLessThan(1.2 * short.lut);
   });
 
   it("have an engine each where the rate needs it, or nothing is said", () => {

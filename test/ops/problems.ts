@@ -812,6 +812,15 @@ export const problems: Readonly<Record<OpName, OpProblems>> = {
     application: unary(),
     onnx: () => ({ nodes: [{ opType: "Mul", inputs: ["x0", "x0"] }] }),
   },
+  state: {
+    looseBecause:
+      "all codes of its format count as possible, so that all steps of a loop are alike",
+    application: arbitraryShape(1, 3, 5).map((shape) => ({
+      args: [variable(shape)],
+      attrs: { loop: "cell", step: 0, port: 0 },
+    })),
+    onnx: null,
+  },
   sub: { application: binary, onnx: sameNode("Sub") },
   sum_pool: {
     application: arbitraryPool("sum_pool"),

@@ -3,7 +3,17 @@
  * it with Verilator around a harness of `hw/tb`, runs it, and hands back what came out and when.
  */
 import { execFileSync, spawnSync } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -16,6 +26,7 @@ import {
   type ParameterValues,
   parameterText,
 } from "../../src/hwlib/index.ts";
+import { cacheFolder, contentKey } from "../../src/tools/index.ts";
 
 export const hardwareFolder = resolve(dirname(fileURLToPath(import.meta.url)), "../../hw");
 
@@ -90,6 +101,12 @@ export function lint(folder: string, top: string, files: readonly string[]): voi
   run(folder, "verilator", ["--lint-only", "-Wall", "--top-module", top, ...files]);
 }
 
+// The benches run for a blink; the compiler is what takes time.
+const quickBuild = [
+  ...["-CFLAGS", "-O1 -std=c++17"],
+  ...["-MAKEFLAGS", "OPT_FAST=-O0 OPT_SLOW=-O0 OPT_GLOBAL=-O0"],
+];
+
 /** A program of `bench` and a harness. Lint warnings of the RTL are errors, unless the files are a tool's output. */
 function build(
   folder: string,
@@ -97,15 +114,52 @@ function build(
   files: readonly string[],
   warnings: readonly string[] = ["-Wall"],
 ): string {
+  const objects = join(folder, "obj");
+  const { taken, keep } = takeLibrary(objects);
   run(folder, "verilator", [
     ...["--cc", "--exe", "--build", "-O3", "-j", "2", ...warnings],
     ...["--top-module", "bench", "--prefix", "Vbench", "--Mdir", "obj", "-o", "bench"],
-    // The benches run for a blink; the compiler is what takes time.
-    ...["-CFLAGS", "-O1 -std=c++17", "-MAKEFLAGS", "OPT_FAST=-O0 OPT_SLOW=-O0 OPT_GLOBAL=-O0"],
+    ...quickBuild,
+    ...taken.flatMap((name) => ["-MAKEFLAGS", `--old-file=${name}`]),
     join(hardwareFolder, "tb", harness),
     ...files,
   ]);
-  return join(folder, "obj", "bench");
+  keep();
+  return join(objects, "bench");
+}
+
+let libraryKey: string | undefined;
+
+/**
+ * Lays Verilator's run-time library, which takes longer to compile than most benches, among the objects, and
+ * names it; where it is not there yet, `keep` keeps it for others.
+ */
+function takeLibrary(objects: string): { taken: readonly string[]; keep: () => void } {
+  libraryKey ??= contentKey([
+    ...["verilator", "g++"].map((tool) => run(".", tool, ["--version"])),
+    ...quickBuild,
+  ]);
+  const place = join(cacheFolder(), `verilator-bench-${libraryKey}`);
+  mkdirSync(objects, { recursive: true });
+  if (existsSync(place)) {
+    const taken = readdirSync(place);
+    for (const name of taken) copyFileSync(join(place, name), join(objects, name));
+    return { taken, keep: () => {} };
+  }
+  const keep = () => {
+    mkdirSync(cacheFolder(), { recursive: true });
+    const fresh = mkdtempSync(`${place}.`);
+    for (const name of readdirSync(objects)) {
+      if (/^verilated.*\.o$/.test(name)) copyFileSync(join(objects, name), join(fresh, name));
+    }
+    try {
+      renameSync(fresh, place);
+    } catch {
+      // Another test was first.
+      rmSync(fresh, { recursive: true });
+    }
+  };
+  return { taken: [], keep };
 }
 
 /** Words of 32 bits; at least three, which makes Verilator use the same type for every port. */

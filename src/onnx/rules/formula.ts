@@ -20,6 +20,11 @@ export class Formula {
     this.#context = context;
   }
 
+  /** The name of the node that is being imported. */
+  get node(): string {
+    return this.#context.node;
+  }
+
   constant(
     data: Float64Array | readonly number[],
     shape: Shape = [data.length],

@@ -8,7 +8,9 @@ import { defineRule, type Operand, type Rule } from "./rule.ts";
 /*
  * Recurrent layers, unrolled over their sequence, whose length is known. What does not depend on the state,
  * the input's product with its weights, is one matrix product for the whole sequence. Initial and final
- * states are ordinary values, so a stream keeps its state through inputs and outputs of the network.
+ * states are ordinary values, so a stream keeps its state through inputs and outputs of the network. Each step
+ * begins with a `state`, takes its row of the product, and all its results are joined in the order of the steps,
+ * which is the form in which the schedule of streams knows a loop again (`findLoops`).
  */
 
 /** The weights of one direction, turned so that they stand on the right of a product. */
@@ -152,7 +154,23 @@ function readDirection(
   return { ...turned, wb, rb, activations, isBackward, index };
 }
 
-/** Runs one direction: the state after each step, in the order of the sequence, and the last one. */
+/** The state as that of a loop. */
+function begin(f: Formula, { h, c }: State, loop: string, step: number): State {
+  const one = (x: Operand, port: number) => f.apply("state", x, { loop, step, port });
+  return { h: one(h, 0), ...(c && { c: one(c, 1) }) };
+}
+
+/** The other way round along the first axis. */
+function reversed(f: Formula, x: Operand): Operand {
+  if (x.shape[0] === 1) return x;
+  return f.apply("slice", x, {
+    starts: x.shape.map((n, i) => (i === 0 ? n - 1 : 0)),
+    steps: x.shape.map((_, i) => (i === 0 ? -1 : 1)),
+    counts: x.shape,
+  });
+}
+
+/** Runs one direction: the state after each step, in the order of the steps, and the last one. */
 function run(
   layer: Layer,
   direction: Direction,
@@ -165,21 +183,24 @@ function run(
   const product = f.matmul(x, w);
   const inputs = bias === undefined ? product : f.add(product, bias);
   const step = cell.step(f, node, direction, hidden);
-  const steps = new Array<Operand>(length);
+  const steps: Operand[] = [];
+  const ordered = isBackward ? reversed(f, inputs) : inputs;
   let state = initial;
   for (let i = 0; i < length; i++) {
     const t = isBackward ? length - 1 - i : i;
-    const at = f.reshape(f.slice(inputs, 0, t, 1), [batch, cell.gates * hidden]);
+    const at = f.reshape(f.slice(ordered, 0, i, 1), [batch, cell.gates * hidden]);
+    if (x.kind !== "const" && length > 1 && lengths === undefined)
+      state = begin(f, state, `${f.node}.${direction.index}`, i);
     const next = step(at, state);
     const isInside = lengths?.map((own) => Number(t < own)) ?? [];
     if (!isInside.includes(0)) {
-      steps[t] = next.h;
+      steps.push(next.h);
       state = next;
       continue;
     }
     // Behind the end of a sequence nothing comes out, and its state stays.
     const inside = f.constant(isInside, [batch, 1], "bool");
-    steps[t] = f.mask(next.h, inside);
+    steps.push(f.mask(next.h, inside));
     const { c } = next;
     state = {
       h: f.choose(inside, next.h, state.h),
@@ -236,7 +257,7 @@ function recurrent(cell: Cell): Rule {
       const outputs: Operand[] = [
         joinSteps(
           f,
-          runs.map(({ steps }) => steps),
+          runs.map(({ steps }, index) => ({ steps, isBackward: backward[index] })),
           isBatchFirst,
         ),
         last(({ h }) => h),
@@ -248,12 +269,19 @@ function recurrent(cell: Cell): Rule {
 }
 
 /** [sequence, directions, batch, hidden], or with the batch in front. */
-function joinSteps(f: Formula, runs: readonly Operand[][], isBatchFirst: boolean): Operand {
-  const [batch, hidden] = runs[0][0].shape;
-  const rows = runs[0].flatMap((_, t) =>
-    runs.map((steps) => f.reshape(steps[t], [1, 1, batch, hidden])),
-  );
-  const joined = f.reshape(f.concat(rows, 0), [runs[0].length, runs.length, batch, hidden]);
+function joinSteps(
+  f: Formula,
+  runs: readonly { readonly steps: readonly Operand[]; readonly isBackward: boolean }[],
+  isBatchFirst: boolean,
+): Operand {
+  const ways = runs.map(({ steps, isBackward }) => {
+    const [batch, hidden] = steps[0].shape;
+    const rows = steps.map((h) => f.reshape(h, [1, batch, hidden]));
+    const joined = f.concat(rows, 0);
+    const turned = isBackward ? reversed(f, joined) : joined;
+    return f.reshape(turned, [steps.length, 1, batch, hidden]);
+  });
+  const joined = f.concat(ways, 1);
   return isBatchFirst ? f.transpose(joined, [2, 0, 1, 3]) : joined;
 }
 

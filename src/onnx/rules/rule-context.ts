@@ -42,6 +42,11 @@ export class RuleContext {
     return this.#steps;
   }
 
+  /** The node's name in the model. */
+  get node(): string {
+    return this.#origin.node;
+  }
+
   /** Multiplications of matrix products so far, for one inference. */
   get macs(): number {
     return this.#macs;
@@ -71,7 +76,8 @@ export class RuleContext {
       attrs,
     );
     const constants = args.filter((arg) => arg.kind === "const");
-    if (constants.length === args.length) {
+    const isState = definition.kind === "primitive" && definition.isState === true;
+    if (constants.length === args.length && !isState) {
       this.checkFolded(type.shape);
       if (isProduct(op)) checkMacs(op, args, type.shape);
       const data = definition.float(

@@ -7,6 +7,7 @@ import {
   getValue,
   inputsOf,
   type OpValue,
+  type Origin,
   quantOf,
   type Registry,
   type ValueId,
@@ -19,15 +20,17 @@ import type { EngineLayer } from "./engine-layer.ts";
 import { type FifoPlan, planFifos } from "./fifos.ts";
 import { fitNetwork } from "./fit.ts";
 import type { LayerFolding } from "./folding.ts";
+import { rollLoops } from "./loops.ts";
 import { widestBeatBits } from "./lower/context.ts";
 import { type Lowered, lowerGraph } from "./lower/lower-graph.ts";
 import type { NetworkBuilder } from "./network-builder.ts";
 import { type Slowest, slowestNode } from "./pace.ts";
 import { refuseMisfit, refuseRate } from "./refusals.ts";
-import { type EngineGroup, recurrentGroups, shareEngines } from "./shared-engines.ts";
+import { learnRounds, planRounds } from "./rounds.ts";
+import { recurrentGroups, shareEngines } from "./shared-engines.ts";
 import { type Folding, type FoldingProblem, fits, isMisfit } from "./solve.ts";
 import { type Budget, budgetKinds, type Target } from "./target.ts";
-import { planUnits, type Unit } from "./units.ts";
+import { allUnits, planUnits, type Unit } from "./units.ts";
 import { windowColumns, windowGeometry } from "./window-layer.ts";
 
 export interface StreamOptions {
@@ -44,6 +47,10 @@ export interface StreamOptions {
 /** Attempts to find a network that fits and is fast enough with its FIFOs, whose depths are known last. */
 const attempts = 5;
 
+/** Times that what loops need is learned from a network, and how well it is known when it is known well enough. */
+const mostLessons = 3;
+const foreseen = 0.02;
+
 /**
  * Plans the streaming architecture for a quantized graph: folds each layer, joins the engines by FIFOs, and
  * finds their depths, the latency and the interval by running the handshakes of the whole network. The steps of a
@@ -58,26 +65,31 @@ export function scheduleStream(
   top: string,
   options: StreamOptions,
 ): StreamDesign {
-  const units = planUnits(graph, ops);
-  const groups = recurrentGroups(graph, units);
-  const plan = (chosen: readonly EngineGroup[]) =>
-    scheduleUnits(graph, ops, top, shareEngines(units, chosen), options);
-  const asked = ({ members }: EngineGroup) => {
-    const [{ layer }] = members;
-    return (options.layers?.get(layer.origin.node) ?? options.layers?.get(layer.id))?.isStatic;
+  const isStatic = (origin: Origin, id: ValueId) =>
+    (options.layers?.get(origin.node) ?? options.layers?.get(id))?.isStatic;
+  let isOpen = false;
+  const plan = (otherwise: boolean) => {
+    const shares = ({ origin, id }: Pick<OpValue, "origin" | "id">) => {
+      const asked = isStatic(origin, id);
+      if (asked === undefined) isOpen = true;
+      return asked ?? otherwise;
+    };
+    const rolled = rollLoops(graph, ops, shares);
+    const units = planUnits(rolled.graph, ops, rolled.loops);
+    // Steps that are not alike may still share their products.
+    const groups = recurrentGroups(rolled.graph, units).filter(({ members }) =>
+      shares(members[0].layer),
+    );
+    return scheduleUnits(rolled.graph, ops, top, shareEngines(units, groups), options);
   };
-  const fixed = groups.filter((group) => asked(group) === true);
-  const open = groups.filter((group) => asked(group) === undefined);
-  if (open.length === 0) return plan(fixed);
-  const all = [...fixed, ...open];
   // A rate is asked for: the cheaper first. None is: the faster.
-  const [first, second] = options.targetFps === undefined ? [fixed, all] : [all, fixed];
+  const isCheaperFirst = options.targetFps !== undefined;
   try {
-    return plan(first);
+    return plan(isCheaperFirst);
   } catch (error) {
     const isMisfit = error instanceof Nn2fpgaError && error.problems[0].code === "N2F_DESIGN_SIZE";
-    if (!isMisfit) throw error;
-    return plan(second);
+    if (!isMisfit || !isOpen) throw error;
+    return plan(!isCheaperFirst);
   }
 }
 
@@ -92,9 +104,7 @@ function scheduleUnits(
   const onProgress = seldom(options.onProgress ?? (() => {}));
   const maxLevels = options.maxLevels ?? levelsForClock(clockMhz);
   const model = new CostModel();
-  const layers = [...new Set(units.values())].flatMap((unit) =>
-    unit.kind === "engine" ? [unit.layer] : [],
-  );
+  const layers = allUnits(units).flatMap((unit) => (unit.kind === "engine" ? [unit.layer] : []));
   const asked = (layer: EngineLayer) => ({
     ...(options.layers?.get(layer.origin.node) ?? options.layers?.get(layer.id)),
     hasPairs: target.hasPairs,
@@ -115,6 +125,9 @@ function scheduleUnits(
   const cost = engineCost(model);
   let problem: FoldingProblem = { layers, asked, cost, budget: target.budget, leastInterval };
   if (wanted !== undefined) problem = { ...problem, wantedInterval: wanted };
+  let lessons = 0;
+  const rounds = planRounds(allUnits(units));
+  if (rounds.size > 0) problem = { ...problem, rounds };
   onProgress("folding the layers");
   for (let attempt = 1; ; attempt++) {
     const fitted = fitNetwork(problem, lay);
@@ -131,6 +144,15 @@ function scheduleUnits(
     const fifoOptions = { interval, model, budget: target.budget, asked: fifoDepths, onProgress };
     const plan = planFifos(network, fifoOptions);
     const { total, intervalCycles } = plan;
+    // How long a state takes to come round is known only when its way is laid.
+    const isForeseen = Math.abs(intervalCycles - interval) <= foreseen * interval;
+    if (problem.rounds !== undefined && !isForeseen && lessons < mostLessons) {
+      lessons++;
+      attempt--;
+      const learned = learnRounds(problem.rounds, folding.points, intervalCycles);
+      problem = { ...problem, rounds: learned };
+      continue;
+    }
     const isFitting = fits(total, target.budget);
     const isFast = wanted === undefined || intervalCycles <= wanted;
     if (isFitting && isFast)
@@ -296,12 +318,12 @@ function packetCycles(graph: Graph): Bound {
 /** Cycles of each window although nothing is multiplied: with as many columns in a beat as there may be. */
 function slowestWindows(units: ReturnType<typeof planUnits>, graph: Graph): Bound[] {
   const bounds: Bound[] = [];
-  for (const unit of new Set<Unit>(units.values())) {
+  for (const unit of allUnits(units)) {
     const isWindow =
       unit.kind === "engine"
         ? unit.layer.window !== undefined
         : unit.kind === "module" && (unit.value.op === "max_pool" || unit.value.op === "sum_pool");
-    if (!isWindow || unit.kind === "region") continue;
+    if (!isWindow || unit.kind === "region" || unit.kind === "loop") continue;
     const cycles = stepsOfWindow(unit.value, graph);
     bounds.push({ cycles, what: `the windows of ${unit.value.origin.node} take ${cycles} cycles` });
   }

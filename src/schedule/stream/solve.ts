@@ -9,6 +9,7 @@ import {
   leastCycles,
   type PointCost,
 } from "./folding.ts";
+import { cyclesWithin, intervalWith, type Round } from "./rounds.ts";
 import { type Budget, budgetKinds } from "./target.ts";
 
 /** What the solver is asked. */
@@ -22,6 +23,8 @@ export interface FoldingProblem {
   readonly leastInterval: number;
   /** The interval wanted; absent: the least that fits. */
   readonly wantedInterval?: number;
+  /** Engines in loops, which wait in each step for what comes back. */
+  readonly rounds?: ReadonlyMap<EngineLayer, Round>;
 }
 
 export interface Folding {
@@ -68,12 +71,20 @@ export function solveFolding(problem: FoldingProblem): Folding | Misfit {
 }
 
 /** All intervals that some choice of foldings has, in order; without engines some that lanes can be chosen for. */
-export function possibleIntervals({ layers, leastInterval }: FoldingProblem): number[] {
-  const least = layers.reduce((top, layer) => Math.max(top, leastCycles(layer)), leastInterval);
+export function possibleIntervals({ layers, leastInterval, rounds }: FoldingProblem): number[] {
+  const intervalOf = (layer: EngineLayer, cycles: number) =>
+    intervalWith(cycles, rounds?.get(layer));
+  const least = layers.reduce(
+    (top, layer) => Math.max(top, intervalOf(layer, leastCycles(layer))),
+    leastInterval,
+  );
   const intervals = new Set<number>([least]);
   if (layers.length === 0) for (let n = 1; n <= 20; n++) intervals.add(least * 2 ** n);
   for (const layer of layers)
-    for (const cycles of candidateCycles(layer, longest)) if (cycles > least) intervals.add(cycles);
+    for (const cycles of candidateCycles(layer, longest)) {
+      const interval = intervalOf(layer, cycles);
+      if (interval > least) intervals.add(interval);
+    }
   return [...intervals].sort((a, b) => a - b);
 }
 
@@ -84,31 +95,33 @@ export function fitsRoughly(problem: FoldingProblem): boolean {
   return nearest !== undefined && fits(nearest, problem.budget);
 }
 
-function optionsWithin({ layers, asked, cost }: FoldingProblem, interval: number) {
-  return layers.map((layer) => foldingPoints(layer, interval, asked(layer), cost));
+function optionsWithin({ layers, asked, cost, rounds }: FoldingProblem, interval: number) {
+  return layers.map((layer) =>
+    foldingPoints(layer, cyclesWithin(interval, rounds?.get(layer)), asked(layer), cost),
+  );
 }
 
 /** The cheapest foldings that finish within an interval; nothing where none fit. */
 function choose(problem: FoldingProblem, interval: number): Folding | undefined {
-  const { layers, budget } = problem;
+  const { budget } = problem;
   const options = optionsWithin(problem, interval);
   if (options.some((points) => points.length === 0)) return undefined;
   const price = priceOf(budget);
   const cheapest = options.map((points) =>
     points.reduce((best, point) => (price(point.cost) < price(best.cost) ? point : best)),
   );
-  const simple = collect(layers, cheapest, interval, problem.leastInterval);
+  const simple = collect(problem, cheapest, interval);
   if (fits(simple.total, budget)) return simple;
   const chosen = choosePoints(options, budget, price);
-  return chosen && collect(layers, chosen, interval, problem.leastInterval);
+  return chosen && collect(problem, chosen, interval);
 }
 
 function misfit(problem: FoldingProblem, interval: number): Misfit {
-  const { layers, budget } = problem;
+  const { budget } = problem;
   const options = optionsWithin(problem, interval);
   if (options.some((points) => points.length === 0)) return { interval };
   const points = closestPoints(options, budget, priceOf(budget));
-  return { interval, nearest: collect(layers, points, interval, problem.leastInterval).total };
+  return { interval, nearest: collect(problem, points, interval).total };
 }
 
 /** Resources are worth their share of the budget. */
@@ -130,12 +143,14 @@ export function fits(used: Resources, budget: Budget): boolean {
 }
 
 function collect(
-  layers: readonly EngineLayer[],
+  { layers, leastInterval, rounds }: FoldingProblem,
   points: readonly FoldingPoint[],
   interval: number,
-  leastInterval: number,
 ): Folding {
-  const slowest = points.reduce((top, { cycles }) => Math.max(top, cycles), leastInterval);
+  const slowest = points.reduce(
+    (top, { cycles }, i) => Math.max(top, intervalWith(cycles, rounds?.get(layers[i]))),
+    leastInterval,
+  );
   return {
     // Without engines it is the lanes that follow the interval.
     interval: layers.length === 0 ? interval : Math.min(interval, slowest),

@@ -11,12 +11,13 @@ import {
 } from "../../ir/index.ts";
 import { sizeOf } from "../../tensor/index.ts";
 import { type EngineLayer, engineLayer } from "./engine-layer.ts";
+import { argsOf, type RolledLoop } from "./loops.ts";
 
 /**
  * What becomes of the graph's operators: each is a unit by itself, or belongs to a region of operators that
  * work on the lanes of a beat and become one pipeline.
  */
-export type Unit = EngineUnit | ModuleUnit | RegionUnit;
+export type Unit = EngineUnit | ModuleUnit | RegionUnit | LoopUnit;
 
 export interface EngineUnit {
   readonly kind: "engine";
@@ -47,11 +48,24 @@ export interface RegionMember {
   readonly kernel: Kernel;
 }
 
+/** A recurrent layer, whose steps one copy of the units of its body makes. */
+export interface LoopUnit {
+  readonly kind: "loop";
+  readonly loop: RolledLoop;
+  /** One of its results. */
+  readonly value: OpValue;
+  readonly units: ReadonlyMap<ValueId, Unit>;
+}
+
 /** The longest row that is reduced within one beat. */
 export const rowLimit = 64;
 
 /** Splits a graph into units, by the value that they make. Values that no output needs have none. */
-export function planUnits(graph: Graph, ops: Registry): ReadonlyMap<ValueId, Unit> {
+export function planUnits(
+  graph: Graph,
+  ops: Registry,
+  loops: ReadonlyMap<ValueId, RolledLoop> = new Map(),
+): ReadonlyMap<ValueId, Unit> {
   const live = liveValues(graph);
   const units = new Map<ValueId, Unit>();
   const local = new Map<ValueId, RegionMember>();
@@ -63,6 +77,13 @@ export function planUnits(graph: Graph, ops: Registry): ReadonlyMap<ValueId, Uni
     if (value.kind !== "op" || !live.has(value.id)) continue;
     const varying = value.args.filter((id) => getValue(graph, id).kind !== "const");
     const below = varying.reduce((top, id) => Math.max(top, level.get(id) ?? 0), 0);
+    const loop = loops.get(value.id);
+    if (loop !== undefined) {
+      const known = loop.results.map(({ id }) => units.get(id)).find((unit) => unit !== undefined);
+      units.set(value.id, known ?? { kind: "loop", loop, value, units: bodyUnits(loop, ops) });
+      level.set(value.id, below + 1);
+      continue;
+    }
     const layer = engineLayer(graph, ops, value);
     if (layer !== undefined) {
       units.set(value.id, { kind: "engine", value, layer });
@@ -100,6 +121,39 @@ export function planUnits(graph: Graph, ops: Registry): ReadonlyMap<ValueId, Uni
     for (const id of ids) units.set(id, unit);
   }
   return units;
+}
+
+/** The units of one step; their layers count the work of all steps. */
+function bodyUnits({ body, steps }: RolledLoop, ops: Registry): ReadonlyMap<ValueId, Unit> {
+  const units = planUnits(body, ops);
+  return new Map(
+    [...units].map(([id, unit]): [ValueId, Unit] => {
+      if (unit.kind !== "engine") return [id, unit];
+      const layer = { ...unit.layer, vectors: unit.layer.vectors * steps, rows: [1] };
+      return [id, { ...unit, layer }];
+    }),
+  );
+}
+
+/** All units, those of the bodies of loops too. */
+export function allUnits(units: ReadonlyMap<ValueId, Unit>): Unit[] {
+  return [...new Set(units.values())].flatMap((unit) =>
+    unit.kind === "loop" ? [unit, ...allUnits(unit.units)] : [unit],
+  );
+}
+
+/** The values that a unit reads, constants among them; as often as it does. */
+export function readsOf(unit: Unit): readonly ValueId[] {
+  switch (unit.kind) {
+    case "region":
+      return unit.inputs;
+    case "engine":
+      return (unit.shares ?? [unit.value]).map(({ args }) => args[0]);
+    case "module":
+      return unit.value.args;
+    case "loop":
+      return argsOf(unit.loop);
+  }
 }
 
 function liveValues(graph: Graph): Set<ValueId> {

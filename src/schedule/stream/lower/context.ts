@@ -1,6 +1,7 @@
 import { assert, fail } from "../../../base/index.ts";
 import {
   type Graph,
+  getValue,
   type OpValue,
   originText,
   type Registry,
@@ -9,7 +10,7 @@ import {
 import type { EngineLayer } from "../engine-layer.ts";
 import type { FoldingPoint } from "../folding.ts";
 import { NetworkBuilder, type Stream } from "../network-builder.ts";
-import type { Unit } from "../units.ts";
+import { readsOf, type Unit } from "../units.ts";
 
 export interface LowerOptions {
   /** Cycles that every node may take for an inference. */
@@ -41,7 +42,9 @@ export interface OpenLoop {
 
 /** What all that makes nodes shares: the graph, the network so far, and the streams that wait for a reader. */
 export class Context {
-  readonly net = new NetworkBuilder();
+  readonly net: NetworkBuilder;
+  /** Times that all of it is done for an inference: the steps of a loop, or once. */
+  readonly steps: number;
   /** What is left of each value for those that read it. */
   readonly sources = new Map<ValueId, Source[]>();
   /** Engines whose inputs are still to be connected. */
@@ -57,11 +60,25 @@ export class Context {
     ops: Registry,
     units: ReadonlyMap<ValueId, Unit>,
     options: LowerOptions,
+    net = new NetworkBuilder(),
+    steps = 1,
   ) {
+    this.net = net;
+    this.steps = steps;
     this.graph = graph;
     this.ops = ops;
     this.units = units;
     this.options = options;
+  }
+
+  /** Counts who reads each value: units, and the graph's outputs. */
+  countReaders(): void {
+    const read = (id: ValueId) => {
+      if (getValue(this.graph, id).kind === "const") return;
+      this.readers.set(id, (this.readers.get(id) ?? 0) + 1);
+    };
+    for (const unit of new Set(this.units.values())) readsOf(unit).forEach(read);
+    for (const { value } of this.graph.outputs) read(value);
   }
 
   /** Hands a value's stream to all that read it. */

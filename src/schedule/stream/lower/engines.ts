@@ -70,7 +70,10 @@ export function matrixVectorNode(
   const several = point.rows > 1 ? `, ${point.rows} vectors side by side` : "";
   const title = `${k} by ${n}, ${point.simd} by ${point.pe} at a time${several}`;
   const node = context.net.module("n2f_mvu", "mvu", title, params);
-  return { node, output: context.net.output(node, resultLayout(layer, point), layer.accBits) };
+  return {
+    node,
+    output: context.net.output(node, resultLayout(context, layer, point), layer.accBits),
+  };
 }
 
 /** Vectors as they come, several in a beat where the engine takes several. */
@@ -79,8 +82,12 @@ function takeRows(context: Context, x: ValueId, k: number, { rows, simd }: Foldi
 }
 
 /** Vectors side by side have all of their results in one beat. */
-function resultLayout({ n, vectors }: EngineLayer, { rows, pe }: FoldingPoint): Layout {
-  return { vectors: vectors / rows, vector: rows * n, lanes: rows * pe };
+function resultLayout(
+  { steps }: Context,
+  { n, vectors }: EngineLayer,
+  { rows, pe }: FoldingPoint,
+): Layout {
+  return { vectors: vectors / rows / steps, vector: rows * n, lanes: rows * pe };
 }
 
 function depthwiseEngine(
@@ -120,5 +127,5 @@ function depthwiseEngine(
   const title = `${n} channels, ${point.pe} at a time`;
   const node = context.net.module("n2f_depthwise", "depthwise", title, params);
   context.net.connect(input, { node, port: 0 });
-  return context.net.output(node, resultLayout(layer, point), layer.accBits);
+  return context.net.output(node, resultLayout(context, layer, point), layer.accBits);
 }

@@ -1,15 +1,11 @@
 import { reduceCode } from "../../../hwlib/index.ts";
-import {
-  type Graph,
-  getValue,
-  type OpValue,
-  type Registry,
-  type ValueId,
-} from "../../../ir/index.ts";
+import type { Graph, OpValue, Registry, ValueId } from "../../../ir/index.ts";
+import { argsOf } from "../loops.ts";
 import type { NetworkBuilder, Stream } from "../network-builder.ts";
 import { kernelOf, type Unit } from "../units.ts";
 import { Context, type LowerOptions, refuse } from "./context.ts";
 import { lowerEngine } from "./engines.ts";
+import { lowerLoop } from "./loops.ts";
 import { lowerGather } from "./order.ts";
 import { lowerInputs, lowerOutputs } from "./packets.ts";
 import { lowerPool, lowerReduce } from "./pools.ts";
@@ -31,17 +27,7 @@ export function lowerGraph(
   options: LowerOptions,
 ): Lowered {
   const context = new Context(graph, ops, units, options);
-  const read = (id: ValueId) => {
-    if (getValue(graph, id).kind === "const") return;
-    context.readers.set(id, (context.readers.get(id) ?? 0) + 1);
-  };
-  for (const unit of new Set(units.values())) {
-    if (unit.kind === "region") unit.inputs.forEach(read);
-    else if (unit.kind === "engine") {
-      for (const { args } of unit.shares ?? [unit.value]) read(args[0]);
-    } else unit.value.args.forEach(read);
-  }
-  for (const { value } of graph.outputs) read(value);
+  context.countReaders();
   const input = lowerInputs(context);
   const done = new Set<Unit>();
   for (const { value } of graph.outputs) ensure(context, value, done);
@@ -66,6 +52,14 @@ function ensure(context: Context, id: ValueId, done: Set<Unit>): void {
   }
   if (unit.kind === "engine" && unit.shares !== undefined) {
     context.loops.push(lowerSharedEngine(context, unit.layer, unit.shares));
+    return;
+  }
+  if (unit.kind === "loop") {
+    for (const input of argsOf(unit.loop)) ensure(context, input, done);
+    lowerLoop(context, unit, (body) => {
+      const own = new Set<Unit>();
+      for (const { value } of body.graph.outputs) ensure(body, value, own);
+    });
     return;
   }
   const { value } = unit;
