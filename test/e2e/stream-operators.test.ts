@@ -285,7 +285,7 @@ describe("the steps of a recurrent layer", () => {
     expect(long.lut).toBeLessThan(1.2 * short.lut);
   });
 
-  it("have an engine each where the rate needs it, or nothing is said", () => {
+  it("have a cell each where the rate needs it, or nothing is said", () => {
     expect(engines(4, 4_000_000)).toBe(4);
     expect(engines(4)).toBe(4);
   });

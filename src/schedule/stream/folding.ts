@@ -28,7 +28,7 @@ export interface LayerFolding {
   readonly reuse?: number;
   /** Whether products may share DSP slices; they may where nothing is said. */
   readonly hasPairs?: boolean;
-  /** Of a recurrent layer: whether its steps share one engine; absent: as rate and target want it. */
+  /** Of a recurrent layer: whether its steps share one cell; absent: as rate and target want it. */
   readonly isStatic?: boolean;
   /** Beats that each FIFO before the layer's modules holds; absent: the least for full speed. */
   readonly fifoDepth?: number;

@@ -27,7 +27,6 @@ import type { NetworkBuilder } from "./network-builder.ts";
 import { type Slowest, slowestNode } from "./pace.ts";
 import { refuseMisfit, refuseRate } from "./refusals.ts";
 import { learnRounds, planRounds } from "./rounds.ts";
-import { recurrentGroups, shareEngines } from "./shared-engines.ts";
 import { type Folding, type FoldingProblem, fits, isMisfit } from "./solve.ts";
 import { type Budget, budgetKinds, type Target } from "./target.ts";
 import { allUnits, planUnits, type Unit } from "./units.ts";
@@ -54,7 +53,7 @@ const foreseen = 0.02;
 /**
  * Plans the streaming architecture for a quantized graph: folds each layer, joins the engines by FIFOs, and
  * finds their depths, the latency and the interval by running the handshakes of the whole network. The steps of a
- * recurrent layer have an engine each, or share one: where a rate allows it, or where nothing else fits.
+ * recurrent layer have a cell each, or share one: where a rate allows it, or where nothing else fits.
  *
  * @throws N2F_DESIGN_SIZE where nothing fits the target; N2F_DESIGN_DEADLOCK where FIFOs that are set by hand
  *   are too small; N2F_OP_UNSUPPORTED for what cannot be streamed
@@ -76,11 +75,7 @@ export function scheduleStream(
     };
     const rolled = rollLoops(graph, ops, shares);
     const units = planUnits(rolled.graph, ops, rolled.loops);
-    // Steps that are not alike may still share their products.
-    const groups = recurrentGroups(rolled.graph, units).filter(({ members }) =>
-      shares(members[0].layer),
-    );
-    return scheduleUnits(rolled.graph, ops, top, shareEngines(units, groups), options);
+    return scheduleUnits(rolled.graph, ops, top, units, options);
   };
   // A rate is asked for: the cheaper first. None is: the faster.
   const isCheaperFirst = options.targetFps !== undefined;

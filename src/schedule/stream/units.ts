@@ -23,8 +23,6 @@ export interface EngineUnit {
   readonly kind: "engine";
   readonly value: OpValue;
   readonly layer: EngineLayer;
-  /** Products that the engine makes one after the other, where it is more than one; `value` is the first. */
-  readonly shares?: readonly OpValue[];
 }
 
 /** An operator with a module of its own: pooling, reductions, other orders of elements, products of streams. */
@@ -148,7 +146,7 @@ export function readsOf(unit: Unit): readonly ValueId[] {
     case "region":
       return unit.inputs;
     case "engine":
-      return (unit.shares ?? [unit.value]).map(({ args }) => args[0]);
+      return [unit.value.args[0]];
     case "module":
       return unit.value.args;
     case "loop":

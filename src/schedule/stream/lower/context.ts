@@ -32,14 +32,6 @@ export interface Source {
   readonly twos?: readonly number[];
 }
 
-/** A part of the network that reads what it makes. */
-export interface OpenLoop {
-  /** Values that it reads. */
-  readonly inputs: readonly ValueId[];
-  /** Connects them, when they are there. */
-  close(): void;
-}
-
 /** What all that makes nodes shares: the graph, the network so far, and the streams that wait for a reader. */
 export class Context {
   readonly net: NetworkBuilder;
@@ -47,8 +39,6 @@ export class Context {
   readonly steps: number;
   /** What is left of each value for those that read it. */
   readonly sources = new Map<ValueId, Source[]>();
-  /** Engines whose inputs are still to be connected. */
-  readonly loops: OpenLoop[] = [];
   readonly readers = new Map<ValueId, number>();
   readonly graph: Graph;
   readonly ops: Registry;

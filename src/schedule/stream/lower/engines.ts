@@ -26,26 +26,12 @@ function matrixVector(
   point: FoldingPoint,
   x: ValueId,
 ): Stream {
-  const { k, window } = layer;
+  const { k, n, window } = layer;
   const input =
     window === undefined
       ? takeRows(context, x, k, point)
       : windowsOf(context, window, x, 0, { lanes: point.simd, rows: point.rows });
   const isParallel = input.layout.lanes === point.rows * k && point.simd < k;
-  const { node, output } = matrixVectorNode(context, layer, point, input.widthBits, isParallel);
-  context.net.connect(input, { node, port: 0 });
-  return output;
-}
-
-/** The engine, whose input is still to be connected. */
-export function matrixVectorNode(
-  context: Context,
-  layer: EngineLayer,
-  point: FoldingPoint,
-  xBits: number,
-  isParallel: boolean,
-): { readonly node: number; readonly output: Stream } {
-  const { k, n } = layer;
   const name = context.net.nextName("mvu");
   const params = {
     K: k,
@@ -54,7 +40,7 @@ export function matrixVectorNode(
     PE: point.pe,
     ROWS: point.rows,
     PARALLEL: isParallel,
-    X_W: xBits,
+    X_W: input.widthBits,
     X_SIGNED: layer.xSigned,
     W_W: layer.wBits,
     ACC_W: layer.accBits,
@@ -70,10 +56,8 @@ export function matrixVectorNode(
   const several = point.rows > 1 ? `, ${point.rows} vectors side by side` : "";
   const title = `${k} by ${n}, ${point.simd} by ${point.pe} at a time${several}`;
   const node = context.net.module("n2f_mvu", "mvu", title, params);
-  return {
-    node,
-    output: context.net.output(node, resultLayout(context, layer, point), layer.accBits),
-  };
+  context.net.connect(input, { node, port: 0 });
+  return context.net.output(node, resultLayout(context, layer, point), layer.accBits);
 }
 
 /** Vectors as they come, several in a beat where the engine takes several. */

@@ -11,7 +11,6 @@ import { lowerInputs, lowerOutputs } from "./packets.ts";
 import { lowerPool, lowerReduce } from "./pools.ts";
 import { lowerProduct } from "./product.ts";
 import { lowerRegion } from "./region-node.ts";
-import { lowerSharedEngine } from "./shared-engine.ts";
 
 export interface Lowered {
   readonly network: NetworkBuilder;
@@ -31,11 +30,6 @@ export function lowerGraph(
   const input = lowerInputs(context);
   const done = new Set<Unit>();
   for (const { value } of graph.outputs) ensure(context, value, done);
-  // What goes into a shared engine may need what came out of it: it is closed when nothing is half made.
-  for (let loop = context.loops.shift(); loop !== undefined; loop = context.loops.shift()) {
-    for (const input of loop.inputs) ensure(context, input, done);
-    loop.close();
-  }
   const output = lowerOutputs(context);
   return { network: context.net, input, output };
 }
@@ -48,10 +42,6 @@ function ensure(context: Context, id: ValueId, done: Set<Unit>): void {
   if (unit.kind === "region") {
     for (const input of unit.inputs) ensure(context, input, done);
     lowerRegion(context, unit);
-    return;
-  }
-  if (unit.kind === "engine" && unit.shares !== undefined) {
-    context.loops.push(lowerSharedEngine(context, unit.layer, unit.shares));
     return;
   }
   if (unit.kind === "loop") {
