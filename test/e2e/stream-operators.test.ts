@@ -227,12 +227,12 @@ const models: Readonly<Record<string, Small>> = {
     ...stacked(6),
     targetFps: 200_000,
   },
-  "an LSTM whose steps share an engine": { ...recurrent("LSTM", 6), targetFps: 200_000 },
-  "an LSTM backwards and forwards whose steps share two engines": {
+  "an LSTM whose steps share a cell": { ...recurrent("LSTM", 6), targetFps: 200_000 },
+  "an LSTM backwards and forwards whose steps share two cells": {
     ...recurrent("LSTM", 4, { ways: 2, direction: "bidirectional" }),
     targetFps: 200_000,
   },
-  "a GRU whose steps share two engines": { ...recurrent("GRU", 5), targetFps: 200_000 },
+  "a GRU whose steps share two cells": { ...recurrent("GRU", 5), targetFps: 200_000 },
   "an encoder of a transformer": encoder(),
   "an encoder of a transformer, slowly": { ...encoder(), targetFps: 200_000 },
 };
@@ -269,7 +269,7 @@ describe("the steps of a recurrent layer", () => {
     return top.match(/\bn2f_mvu #/g)?.length ?? 0;
   };
 
-  it.each([3, 12])("share an engine where the rate allows it: %i of them", (length) => {
+  it.each([3, 12])("share a cell where the rate allows it: %i of them", (length) => {
     expect(engines(length, 100_000)).toBe(2);
   });
 
