@@ -233,10 +233,13 @@ class Choices {
     let front: Partial[] = [{ used: new Float64Array(width), point: -1, before: undefined }];
     this.#costs.forEach((costs, l) => {
       const next: Partial[] = [];
+      const used = new Float64Array(width); // copied where it is worth it: most are not
       for (const before of front) {
-        for (let p = 0; p < this.#counts[l]; p++) {
-          const used = before.used.map((sum, kind) => sum + costs[p * width + kind]);
-          if (isWorthwhile(used, bounds, l + 1)) next.push({ used, point: p, before });
+        for (let p = 0, at = 0; p < this.#counts[l]; p++, at += width) {
+          for (let kind = 0; kind < width; kind++)
+            used[kind] = before.used[kind] + costs[at + kind];
+          if (isWorthwhile(used, bounds, l + 1))
+            next.push({ used: used.slice(), point: p, before });
         }
       }
       front = undominated(next, order);
@@ -272,14 +275,29 @@ function undominated(partials: Partial[], weights: Float64Array): Partial[] {
     .map((partial) => ({ partial, sum: worth(partial) }))
     .sort((a, b) => a.sum - b.sum);
   const kept: Partial[] = [];
+  const taken = new Float64Array(frontLimit * kinds); // what those that are kept use, one behind the other
+  let last = 0;
   for (const { partial } of sorted) {
     if (kept.length >= frontLimit) break;
-    const { used } = partial;
-    const isBeaten = kept.some((other) => {
-      for (let kind = 0; kind < kinds; kind++) if (other.used[kind] > used[kind]) return false;
-      return true;
-    });
-    if (!isBeaten) kept.push(partial);
+    // What beat the one before mostly beats the next one too.
+    const beater = beaterOf(partial.used, taken, kept.length, last);
+    if (beater >= 0) {
+      last = beater;
+      continue;
+    }
+    for (let kind = 0; kind < kinds; kind++) taken[kept.length * kinds + kind] = partial.used[kind];
+    kept.push(partial);
   }
   return kept;
+}
+
+/** The first of `count` from some on, all around, that takes no more of any resource; -1 where none does. */
+function beaterOf(used: Float64Array, others: Float64Array, count: number, from: number): number {
+  for (let turn = 0; turn < count; turn++) {
+    const one = from + turn < count ? from + turn : from + turn - count;
+    let kind = 0;
+    while (kind < kinds && others[one * kinds + kind] <= used[kind]) kind++;
+    if (kind === kinds) return one;
+  }
+  return -1;
 }
