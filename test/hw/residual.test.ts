@@ -9,7 +9,7 @@ import { packetBytes, readBundle } from "../../src/artifact/index.ts";
 import { Random } from "../../src/base/index.ts";
 import { planModel } from "../../src/compile.ts";
 import type { StreamDesign } from "../../src/design/index.ts";
-import { compile, loadConfig } from "../../src/index.ts";
+import { type ConfigFlags, compile, loadConfig } from "../../src/index.ts";
 import { createRtlDevice } from "../../src/runtime/index.ts";
 import { measureTiming } from "../../src/verify/index.ts";
 import { temporaryFolder, tools } from "../support/hw.ts";
@@ -52,12 +52,15 @@ function residualNetwork(): Uint8Array {
   });
 }
 
+/** A pixel in a cycle, at the clock of the default target. */
+const aPixel: ConfigFlags = { targetFps: 1_900_000 };
+
 /** The configuration, with or without a depth that is set by hand for what feeds the addition. */
-function configOf(fifoDepth?: number) {
+function configOf(fifoDepth?: number, flags: ConfigFlags = {}) {
   const file = `${folder.path}/config.yaml`;
   const layer = fifoDepth === undefined ? "" : `LayerName: { add: { FifoDepth: ${fifoDepth} } }\n`;
   writeFileSync(file, `Model: { Architecture: stream, Precision: 8 }\n${layer}`);
-  return { config: loadConfig(file, {}), calibration: [] };
+  return { config: loadConfig(file, flags), calibration: [] };
 }
 
 /** The depth of the FIFO around the convolution: the deepest before the addition. */
@@ -69,7 +72,7 @@ function depthAround({ nodes, edges }: StreamDesign): number {
 
 async function simulate(name: string, fifoDepth?: number) {
   const place = `${folder.path}/${name}.n2f`;
-  compile(model, place, configOf(fifoDepth));
+  compile(model, place, configOf(fifoDepth, aPixel));
   const bundle = readBundle(place);
   const count = 24;
   const random = new Random(5);
@@ -93,7 +96,7 @@ describe("a residual network", () => {
   it.skipIf(!tools.verilator)(
     "runs at the predicted interval; one slot less around the convolution, and it stalls",
     async () => {
-      const { design } = planModel(model, configOf());
+      const { design } = planModel(model, configOf(undefined, aPixel));
       const depth = depthAround(design as StreamDesign);
       expect(depth).toBeGreaterThan(10);
       const full = await simulate("full");
