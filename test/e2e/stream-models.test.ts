@@ -24,7 +24,7 @@ const networks: Readonly<Record<string, Streamed>> = {
   "w4, as it was quantized": {
     model: "workloads/w4_qonnx.onnx",
     flags: { target: "kv260" },
-    interval: 4200,
+    interval: 4700,
     dsp: 1248,
     busy: 0.85,
   },

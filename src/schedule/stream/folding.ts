@@ -102,13 +102,15 @@ export function foldingPoints(
   const limit = asked.reuse === undefined ? cycles : Math.min(cycles, vectors * asked.reuse);
   const isAsked = asked.pe !== undefined || asked.simd !== undefined;
   const within = isAsked ? Number.POSITIVE_INFINITY : limit;
-  if (!isAsked && fewSteps * vectors > limit) {
+  if (!isAsked) {
+    // Also where there is more time: what fits an interval fits every longer one.
+    const few = Math.min(limit, fewSteps * vectors - 1);
     for (const rows of layer.rows.slice(1)) {
       const isParallel = layer.kind === "depthwise";
-      const sf = isParallel ? 1 : Math.min(k, Math.floor((limit * rows) / vectors));
+      const sf = isParallel ? 1 : Math.min(k, Math.floor((few * rows) / vectors));
       const simd = Math.ceil(k / sf);
       const needed = (vectors / rows) * Math.ceil(k / simd);
-      if (sf >= 1 && needed <= limit) add({ simd, pe: n, rows, cycles: needed, isParallel });
+      if (sf >= 1 && needed <= few) add({ simd, pe: n, rows, cycles: needed, isParallel });
     }
   }
   if (layer.kind === "depthwise") {
