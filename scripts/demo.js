@@ -101,6 +101,11 @@ async function summarize() {
   hint(`npx nn2fpga verify ${bundle} --self-check`, "plants faults, sees them caught");
   hint("npx nn2fpga inspect YOUR.onnx", "is your network supported?");
   hint("npx nn2fpga compile YOUR.onnx -o your.n2f", "your own network");
+  hint(
+    "npx nn2fpga compile CNN.onnx -o cnn.n2f --target kv260",
+    "a convolutional network, as streams",
+  );
+  hint(`npx nn2fpga serve ${bundle}`, "for clients that speak to Triton");
   hint("node examples/02-facile/run.js", "the other example");
   hint("npx nn2fpga doctor", "tools found, and missing");
 }
