@@ -6,7 +6,8 @@ import {
   type PipelineSegment,
   readsOf,
 } from "../design/index.ts";
-import type { CostModel, Scope } from "./cost-model.ts";
+import type { CostModel } from "./cost-model.ts";
+import type { Scope } from "./formula.ts";
 import { registerBits } from "./stages.ts";
 
 /** Adds what unrolled logic takes. */

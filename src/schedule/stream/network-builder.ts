@@ -41,8 +41,17 @@ function unpaddedLanes({ vector, lanes }: Layout): number {
 export class NetworkBuilder {
   readonly nodes: StreamNode[] = [];
   readonly edges: StreamEdge[] = [];
-  readonly memories = new Map<string, string>();
+  readonly #memories: (() => Iterable<readonly [string, string]>)[] = [];
   #origin: Origin = { node: "", type: "" };
+
+  /** Files of memories by name and text; written when the network is the one that is taken. */
+  remember(write: () => Iterable<readonly [string, string]>): void {
+    this.#memories.push(write);
+  }
+
+  memories(): ReadonlyMap<string, string> {
+    return new Map(this.#memories.flatMap((write) => [...write()]));
+  }
 
   /** Nodes made from here on belong to this node of the model. */
   from(origin: Origin): void {

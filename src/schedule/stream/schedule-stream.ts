@@ -267,7 +267,7 @@ function describe(
     intervalCycles,
     nodes: network.nodes,
     edges,
-    memories: network.memories,
+    memories: network.memories(),
     layers: plans,
     target: target.name,
   };

@@ -50,9 +50,10 @@ function matrixVector(
     WEIGHTS: point.multiplier === multiplierCode.pairedDsp ? `${name}_w` : `${name}_weights.hex`,
     BIAS: `${name}_bias.hex`,
   };
-  const { weights, bias } = layer.codes();
-  for (const [file, text] of mvuMemories(params, weights, bias))
-    context.net.memories.set(file, text);
+  context.net.remember(() => {
+    const { weights, bias } = layer.codes();
+    return mvuMemories(params, weights, bias);
+  });
   const several = point.rows > 1 ? `, ${point.rows} vectors side by side` : "";
   const title = `${k} by ${n}, ${point.simd} by ${point.pe} at a time${several}`;
   const node = context.net.module("n2f_mvu", "mvu", title, params);
@@ -104,10 +105,14 @@ function depthwiseEngine(
     WEIGHTS: `${name}_weights.hex`,
     BIAS: `${name}_bias.hex`,
   };
-  const { weights, bias } = layer.codes();
-  const memories = depthwiseMemories(params, weights, bias);
-  context.net.memories.set(params.WEIGHTS, memories.weights);
-  context.net.memories.set(params.BIAS, memories.bias);
+  context.net.remember(() => {
+    const codes = layer.codes();
+    const { weights, bias } = depthwiseMemories(params, codes.weights, codes.bias);
+    return [
+      [params.WEIGHTS, weights],
+      [params.BIAS, bias],
+    ];
+  });
   const title = `${n} channels, ${point.pe} at a time`;
   const node = context.net.module("n2f_depthwise", "depthwise", title, params);
   context.net.connect(input, { node, port: 0 });

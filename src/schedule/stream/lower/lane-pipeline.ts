@@ -140,7 +140,7 @@ export function lanePipeline(
   };
   const words = constants.wires.length > 0 ? constants : undefined;
   if (words !== undefined)
-    context.net.memories.set(`${name}_constants.hex`, memoryImage(words.words, words.bits));
+    context.net.remember(() => [[`${name}_constants.hex`, memoryImage(words.words, words.bits)]]);
   const told = unit.members.map(({ value }) => value.op).join(", ");
   const node = context.net.pipeline({
     name,

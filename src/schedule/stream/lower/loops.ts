@@ -108,15 +108,16 @@ function begin(
   const isWords = codes.some((code) => code !== 0);
   const name = outer.net.nextName("state");
   const STATE = isWords ? `${name}_initial.hex` : "";
-  if (isWords) {
-    const words = Array.from({ length: beatsOf(layout) }, (_, beat) =>
-      packWord(
-        Array.from({ length: lanes }, (__, lane) => BigInt(codes[elementAt(layout, beat, lane)])),
-        width,
-      ),
-    );
-    outer.net.memories.set(STATE, memoryImage(words, lanes * width));
-  }
+  if (isWords)
+    outer.net.remember(() => {
+      const words = Array.from({ length: beatsOf(layout) }, (_, beat) =>
+        packWord(
+          Array.from({ length: lanes }, (__, lane) => BigInt(codes[elementAt(layout, beat, lane)])),
+          width,
+        ),
+      );
+      return [[STATE, memoryImage(words, lanes * width)]];
+    });
   outer.net.from(value.origin);
   const params = {
     WIDTH: lanes * width,

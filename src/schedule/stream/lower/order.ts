@@ -89,7 +89,7 @@ export function lowerGather(
     STYLE: 2 * inBeats * lanes * joined.widthBits > lutRamBits ? 1 : 0,
     ORDER: `${name}_order.hex`,
   };
-  context.net.memories.set(params.ORDER, reorderMemory(inBeats, order));
+  context.net.remember(() => [[params.ORDER, reorderMemory(inBeats, order)]]);
   const node = context.net.module("n2f_reorder", "reorder", title, params);
   context.net.connect(joined, { node, port: 0 });
   const layout =
