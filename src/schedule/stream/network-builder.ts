@@ -153,6 +153,11 @@ export class NetworkBuilder {
     const { layout } = stream;
     if (layout.vector === vector) return this.#resize(stream, lanes);
     const elements = elementsOf(layout);
+    // A vector's beats begin anew, so shorter vectors that divide it may begin there too.
+    if (isPadded(layout) && layout.vector % vector === 0 && vector % lanes === 0) {
+      const { layout: beats, ...exact } = this.#resize(stream, lanes);
+      return { ...exact, layout: { vectors: elements / vector, vector, lanes: beats.lanes } };
+    }
     if (elements % vector !== 0)
       throw new Error(`${elements} elements are no vectors of ${vector}`);
     const plain = isPadded(layout) ? this.#resize(stream, unpaddedLanes(layout)) : stream;

@@ -25,6 +25,7 @@ import { widestBeatBits } from "./lower/context.ts";
 import { type Lowered, lowerGraph } from "./lower/lower-graph.ts";
 import type { NetworkBuilder } from "./network-builder.ts";
 import { type Slowest, slowestNode } from "./pace.ts";
+import { interleaveParts } from "./parts.ts";
 import { refuseMisfit, refuseRate } from "./refusals.ts";
 import { learnRounds, planRounds } from "./rounds.ts";
 import { type Folding, type FoldingProblem, fits, isMisfit } from "./solve.ts";
@@ -66,6 +67,7 @@ export function scheduleStream(
 ): StreamDesign {
   const isStatic = (origin: Origin, id: ValueId) =>
     (options.layers?.get(origin.node) ?? options.layers?.get(id))?.isStatic;
+  const cut = interleaveParts(graph, ops);
   let isOpen = false;
   const plan = (otherwise: boolean) => {
     const shares = ({ origin, id }: Pick<OpValue, "origin" | "id">) => {
@@ -73,7 +75,7 @@ export function scheduleStream(
       if (asked === undefined) isOpen = true;
       return asked ?? otherwise;
     };
-    const rolled = rollLoops(graph, ops, shares);
+    const rolled = rollLoops(cut, ops, shares);
     const units = planUnits(rolled.graph, ops, rolled.loops);
     return scheduleUnits(rolled.graph, ops, top, units, options);
   };

@@ -7,9 +7,10 @@ import {
   quantArgs,
   quantOf,
   type Registry,
+  usersOf,
   type ValueId,
 } from "../../ir/index.ts";
-import { sizeOf } from "../../tensor/index.ts";
+import { type Shape, sizeOf } from "../../tensor/index.ts";
 import { type EngineLayer, engineLayer } from "./engine-layer.ts";
 import { argsOf, type RolledLoop } from "./loops.ts";
 
@@ -39,6 +40,8 @@ export interface RegionUnit {
   readonly inputs: readonly ValueId[];
   /** Values that are read elsewhere. */
   readonly outputs: readonly ValueId[];
+  /** The shape of a part, where values are cut into interleaved parts: a beat has whole groups of them. */
+  readonly part?: Shape;
 }
 
 export interface RegionMember {
@@ -64,6 +67,26 @@ export function planUnits(
   ops: Registry,
   loops: ReadonlyMap<ValueId, RolledLoop> = new Map(),
 ): ReadonlyMap<ValueId, Unit> {
+  // Interleaved parts are cut by wires, unless what they meet lies otherwise.
+  const buffered = new Set<ValueId>();
+  for (;;) {
+    const units = planWith(graph, ops, loops, buffered);
+    const before = buffered.size;
+    for (const unit of units.values())
+      if (unit.kind === "region" && unit.part !== undefined && !isByParts(graph, unit, unit.part))
+        for (const { value, kernel } of unit.members)
+          if (isInterleaved(graph, value, kernel)) buffered.add(value.id);
+    if (buffered.size === before) return units;
+  }
+}
+
+/** @param buffered slices that are modules, although they are interleaved parts */
+function planWith(
+  graph: Graph,
+  ops: Registry,
+  loops: ReadonlyMap<ValueId, RolledLoop>,
+  buffered: ReadonlySet<ValueId>,
+): ReadonlyMap<ValueId, Unit> {
   const live = liveValues(graph);
   const units = new Map<ValueId, Unit>();
   const local = new Map<ValueId, RegionMember>();
@@ -88,7 +111,7 @@ export function planUnits(
       level.set(value.id, below + 1);
       continue;
     }
-    const kernel = laneKernel(graph, ops, value);
+    const kernel = buffered.has(value.id) ? undefined : laneKernel(graph, ops, value);
     if (kernel === undefined) {
       units.set(value.id, { kind: "module", value });
       level.set(value.id, below + 1);
@@ -97,9 +120,12 @@ export function planUnits(
     level.set(value.id, below);
     local.set(value.id, { value, kernel });
     region.add(value.id);
-    for (const id of varying)
-      if (local.has(id) && level.get(id) === below) region.join(id, value.id);
   }
+  sinkParts(graph, local, level, live);
+  for (const [id, { value }] of local)
+    for (const arg of value.args)
+      if (local.has(arg) && level.get(arg) === level.get(id)) region.join(arg, id);
+  joinParts(graph, local, level, region);
   const outside = new Set(graph.outputs.map((output) => output.value));
   for (const value of graph.values.values()) {
     if (value.kind !== "op" || !live.has(value.id)) continue;
@@ -115,10 +141,65 @@ export function planUnits(
         if (!inside.has(id) && getValue(graph, id).kind !== "const") inputs.add(id);
     }
     const outputs = ids.filter((id) => outside.has(id));
-    const unit: RegionUnit = { kind: "region", members, inputs: [...inputs], outputs };
+    const cut = members.find(({ value, kernel }) => isInterleaved(graph, value, kernel));
+    const unit: RegionUnit = {
+      ...{ kind: "region", members, inputs: [...inputs], outputs },
+      ...(cut && { part: cut.value.shape }),
+    };
     for (const id of ids) units.set(id, unit);
   }
   return units;
+}
+
+/** Parts are cut where they are needed, so that they come into one pipeline with what they meet. */
+function sinkParts(
+  graph: Graph,
+  local: ReadonlyMap<ValueId, RegionMember>,
+  level: Map<ValueId, number>,
+  live: ReadonlySet<ValueId>,
+): void {
+  const users = usersOf(graph);
+  const outputs = new Set(graph.outputs.map(({ value }) => value));
+  for (const [id, { value, kernel }] of local) {
+    const own = (users.get(id) ?? []).filter((user) => live.has(user.id));
+    const isRead = own.length > 0 && !outputs.has(id) && own.every((user) => local.has(user.id));
+    if (!isRead || !isInterleaved(graph, value, kernel)) continue;
+    level.set(id, Math.min(...own.map((user) => level.get(user.id) as number)));
+  }
+}
+
+/** Parts of one value that are cut at the same place are cut by one pipeline. */
+function joinParts(
+  graph: Graph,
+  local: ReadonlyMap<ValueId, RegionMember>,
+  level: ReadonlyMap<ValueId, number>,
+  region: Regions,
+): void {
+  const first = new Map<string, ValueId>();
+  for (const [id, { value, kernel }] of local) {
+    if (!isInterleaved(graph, value, kernel)) continue;
+    const place = `${level.get(id)} ${value.args[0]}`;
+    const other = first.get(place);
+    if (other === undefined) first.set(place, id);
+    else region.join(other, id);
+  }
+}
+
+/** Whether a beat can have whole groups of a part's elements, of all values of a region. */
+function isByParts(graph: Graph, { members, inputs, outputs }: RegionUnit, part: Shape): boolean {
+  const size = sizeOf(part);
+  const isConst = (id: ValueId) => getValue(graph, id).kind === "const";
+  const isLocal = ({ value, kernel }: RegionMember) => {
+    if (kernel.kind === "reduce") return false;
+    if (kernel.kind !== "binary") return true;
+    return [kernel.a, kernel.b].every(
+      ({ arg, index }) => index === undefined || isConst(value.args[arg]),
+    );
+  };
+  const all = [...inputs, ...outputs, ...members.map(({ value }) => value.id)];
+  return (
+    all.every((id) => sizeOf(getValue(graph, id).shape) % size === 0) && members.every(isLocal)
+  );
 }
 
 /** The units of one step; their layers count the work of all steps. */
@@ -170,7 +251,9 @@ function laneKernel(graph: Graph, ops: Registry, value: OpValue): Kernel | undef
   const kernel = kernelOf(graph, ops, value);
   switch (kernel.kind) {
     case "gather":
-      return isPlain(graph, value, kernel) ? kernel : undefined;
+      return isPlain(graph, value, kernel) || isInterleaved(graph, value, kernel)
+        ? kernel
+        : undefined;
     case "reduce":
       return kernel.inner === 1 && kernel.length <= rowLimit && kernel.windows === undefined
         ? kernel
@@ -198,6 +281,21 @@ function isPlain(
   const size = sizeOf(value.shape);
   if (sizeOf(getValue(graph, value.args[0]).shape) !== size) return false;
   return kernel.index === undefined || kernel.index.every((from, i) => from === i);
+}
+
+/** Parts of a value whose elements may come side by side in a beat. */
+const mostParts = 8;
+
+/** One of several parts along the last axis, whose elements take turns. */
+function isInterleaved(graph: Graph, { args, shape, op }: OpValue, kernel: Kernel): boolean {
+  if (op !== "slice" || kernel.kind !== "gather" || kernel.index === undefined) return false;
+  const { index } = kernel;
+  const from = getValue(graph, args[0]).shape;
+  const parts = (from.at(-1) ?? 1) / (shape.at(-1) ?? 1);
+  const first = index[0];
+  const isCut = shape.at(-1) !== 1 && sizeOf(from) === parts * sizeOf(shape);
+  const isNumber = Number.isInteger(parts) && parts > 1 && parts <= mostParts;
+  return isCut && isNumber && first < parts && index.every((at, i) => at === first + i * parts);
 }
 
 /** Sets of values that are joined step by step. */

@@ -10,7 +10,7 @@ import {
 import type { EngineLayer } from "../engine-layer.ts";
 import type { FoldingPoint } from "../folding.ts";
 import { NetworkBuilder, type Stream } from "../network-builder.ts";
-import { readsOf, type Unit } from "../units.ts";
+import { type RegionUnit, readsOf, type Unit } from "../units.ts";
 
 export interface LowerOptions {
   /** Cycles that every node may take for an inference. */
@@ -80,6 +80,20 @@ export class Context {
       .fork(stream, readers)
       .map((branch): Source => ({ stream: branch, ...(needsTwos && twos && { twos }) }));
     this.sources.set(id, sources);
+  }
+
+  /**
+   * Cycles in which the beats of a region may pass. In a loop nothing overlaps but what follows a product, so it keeps
+   * up with the products that it reads, and costs the round no more than its latency.
+   */
+  cyclesFor({ inputs }: Pick<RegionUnit, "inputs">): number {
+    const { interval, point } = this.options;
+    if (this.steps === 1) return interval;
+    const cycles = inputs.flatMap((id) => {
+      const unit = this.units.get(id);
+      return unit?.kind === "engine" ? [point(unit.layer).cycles / this.steps] : [];
+    });
+    return cycles.length === 0 ? interval : Math.max(1, Math.floor(Math.min(...cycles)));
   }
 
   source(id: ValueId): Source {

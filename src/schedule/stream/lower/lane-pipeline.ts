@@ -1,7 +1,7 @@
 import type { Field, PipelineSegment, Wire } from "../../../design/index.ts";
 import { memoryImage } from "../../../hwlib/index.ts";
 import { getValue, quantArgs, quantOf, type ValueId } from "../../../ir/index.ts";
-import { sizeOf } from "../../../tensor/index.ts";
+import { type Shape, sizeOf } from "../../../tensor/index.ts";
 import { scheduleStages } from "../../stages.ts";
 import {
   beatsOf,
@@ -30,7 +30,8 @@ export function lanePipeline(
   { resultBits, isOneBeat = false }: { resultBits?: number; isOneBeat?: boolean } = {},
 ): Stream[] {
   const size = (id: ValueId) => sizeOf(getValue(context.graph, id).shape);
-  const { interval, maxLevels } = context.options;
+  const { maxLevels } = context.options;
+  const interval = context.cyclesFor(unit);
   const largest = Math.max(...[...unit.inputs, ...unit.outputs].map(size));
   const [rows, shape, spread] = isOneBeat
     ? oneBeat(largest)
@@ -217,6 +218,7 @@ function planBeats(
 ): [rows: number | undefined, shape: Layout, spread: ReadonlyMap<ValueId, Spread>] {
   const size = (id: ValueId) => sizeOf(getValue(context.graph, id).shape);
   const layout = elementLayout(unit, sources, largest, interval);
+  if (unit.part !== undefined) return [beatsOf(partLayout(unit.part, interval)), layout, new Map()];
   const rows = rowsOf(unit);
   if (rows !== undefined) {
     const across = unit.inputs.find((id) => size(id) % rows !== 0);
@@ -232,6 +234,13 @@ function planBeats(
   let { lanes } = layout;
   while (isSmall && lanes > 1 && !fitsAll(spread.values(), layout.vector, lanes)) lanes--;
   return [undefined, { ...layout, lanes }, spread];
+}
+
+/** How a part of a value that is cut into interleaved ones lies in beats. */
+export function partLayout(part: Shape, interval: number): Layout {
+  const vector = part.at(-1) ?? 1;
+  const vectors = sizeOf(part) / vector;
+  return { vectors, vector, lanes: lanesForRate(vectors, vector, interval) };
 }
 
 function oneBeat(elements: number): ReturnType<typeof planBeats> {

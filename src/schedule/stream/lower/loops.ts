@@ -10,7 +10,7 @@ import {
   lanesForRate,
 } from "../layout.ts";
 import type { Stream } from "../network-builder.ts";
-import type { LoopUnit } from "../units.ts";
+import { type LoopUnit, readsOf } from "../units.ts";
 import { Context } from "./context.ts";
 import { plainValue } from "./take.ts";
 
@@ -98,7 +98,7 @@ function begin(
   const { width } = quantOf(value).format;
   const vector = value.shape.at(-1) ?? 1;
   const vectors = sizeOf(value.shape) / vector;
-  const lanes = lanesForRate(vectors, vector, inner.options.interval);
+  const lanes = lanesOfState(inner, state, next, { vectors, vector });
   const layout = { vectors, vector, lanes };
   const given =
     initial.kind === "const"
@@ -133,6 +133,25 @@ function begin(
   if (given !== undefined) outer.net.connect(given, { node, port: 1 });
   inner.provide(state, outer.net.output(node, layout, width));
   return { node, layout, next };
+}
+
+/** Lanes of a state: as what makes it gives them, or more of them where it only goes into a product. */
+function lanesOfState(
+  inner: Context,
+  state: ValueId,
+  next: ValueId,
+  { vectors, vector }: Omit<Layout, "lanes">,
+): number {
+  const maker = inner.units.get(next);
+  const cycles = maker?.kind === "region" ? inner.cyclesFor(maker) : inner.options.interval;
+  const made = lanesForRate(vectors, vector, cycles);
+  const readers = [...new Set(inner.units.values())].filter((unit) =>
+    readsOf(unit).includes(state),
+  );
+  const [reader] = readers;
+  if (readers.length !== 1 || reader.kind !== "engine") return made;
+  const { simd } = inner.options.point(reader.layer);
+  return simd > made && vector % simd === 0 ? simd : made;
 }
 
 /** What one step leaves; the others are dropped. */
