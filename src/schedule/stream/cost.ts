@@ -1,6 +1,5 @@
 import type { Resources } from "../../artifact/index.ts";
 import type { StreamDesign, StreamNode } from "../../design/index.ts";
-import { multiplierCode } from "../../hwlib/index.ts";
 import { type CostModel, resourceKinds } from "../cost-model.ts";
 import { addPipeline } from "../pipeline-cost.ts";
 import type { EngineLayer } from "./engine-layer.ts";
@@ -11,10 +10,10 @@ export function engineCost(model: CostModel): PointCost {
   const evaluate = evaluateWith(model);
   const known = new WeakMap<EngineLayer, Map<string, Resources>>();
   return (layer, point) => {
-    const { simd, pe, rows, multiplier, memory, isParallel } = point;
+    const { simd, pe, rows, multiplier, chain, memory, isParallel } = point;
     const costs = known.get(layer) ?? new Map<string, Resources>();
     known.set(layer, costs);
-    const key = `${simd},${pe},${rows},${multiplier},${memory},${isParallel}`;
+    const key = `${simd},${pe},${rows},${multiplier},${chain},${memory},${isParallel}`;
     const cost = costs.get(key) ?? evaluate(layer, point);
     costs.set(key, cost);
     return cost;
@@ -23,7 +22,7 @@ export function engineCost(model: CostModel): PointCost {
 
 function evaluateWith(model: CostModel): PointCost {
   return (layer, point) => {
-    const { simd, pe, rows, multiplier, memory, isParallel } = point;
+    const { simd, pe, rows, multiplier, chain, memory, isParallel } = point;
     const { k, n, xBits, xSigned, wBits, accBits } = layer;
     const scope = {
       ...{ K: k, PE: pe, ROWS: rows, X_W: xBits, W_W: wBits, ACC_W: accBits },
@@ -32,14 +31,8 @@ function evaluateWith(model: CostModel): PointCost {
     if (layer.kind === "depthwise")
       return model.module("n2f_depthwise", { ...scope, C: n, PARALLEL: isParallel ? 1 : 0 });
     const PARALLEL = (rows > 1 && simd < k) || wantsWindows(layer, simd) ? 1 : 0;
-    const CHAIN = chainOf(layer, multiplier, simd);
-    return model.module("n2f_mvu", { ...scope, N: n, SIMD: simd, PARALLEL, CHAIN });
+    return model.module("n2f_mvu", { ...scope, N: n, SIMD: simd, PARALLEL, CHAIN: chain });
   };
-}
-
-/** CHAIN of an engine: 1 where its products do not share slices. */
-export function chainOf(layer: EngineLayer, multiplier: number, simd: number): number {
-  return multiplier === multiplierCode.pairedDsp ? layer.chain(simd) : 1;
 }
 
 /** Whole windows go into engines whose window is not too wide. */

@@ -50,8 +50,10 @@ export interface EngineLayer {
   readonly window?: WindowGeometry;
   /** Zeros at the end of all codes of a column, which the engine leaves out. */
   readonly twos: readonly number[];
-  /** How many slices of DSP the sums of pairs of products may run through, with this many numbers in a step. */
-  chain(simd: number): number;
+  /** Steps of the loop that it is in, each of which waits for what comes out of the step before. */
+  readonly rounds?: number;
+  /** How many slices of DSP the sums of pairs of products run through, at most, with this many numbers in a step. */
+  chain(simd: number, most?: number): number;
   /** `[n][k]`, and `[n]`. */
   codes(): { readonly weights: bigint[][]; readonly bias: bigint[] };
 }
@@ -174,7 +176,7 @@ function finish(graph: Graph, value: OpValue, draft: Draft): EngineLayer {
     X_SIGNED: format.signed,
     W_W: Math.max(2, bits.width + (bits.signed ? 0 : 1)),
   };
-  const chains = new Map<number, number>();
+  const chains = new Map<string, number>();
   let halved: readonly Float64Array[] | undefined;
   return {
     id: value.id,
@@ -188,14 +190,15 @@ function finish(graph: Graph, value: OpValue, draft: Draft): EngineLayer {
     accBits,
     rows: rowsOf({ ...rest, k }, format.width),
     twos,
-    chain(simd) {
-      const known = chains.get(simd);
+    chain(simd, most = longestChain) {
+      const key = `${simd},${most}`;
+      const known = chains.get(key);
       if (known !== undefined) return known;
       halved ??= Array.from({ length: n }, (_, column) =>
         Float64Array.from({ length: k }, (__, i) => at(column, i) / 2 ** twos[column]),
       );
-      const chain = exactChain(halved, simd, factors, longestChain);
-      chains.set(simd, chain);
+      const chain = exactChain(halved, simd, factors, most);
+      chains.set(key, chain);
       return chain;
     },
     codes: () => ({

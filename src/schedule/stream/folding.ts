@@ -1,5 +1,5 @@
 import type { Resources } from "../../artifact/index.ts";
-import { multiplierCode, pairedChain } from "../../hwlib/index.ts";
+import { multiplierCode, mvuStages, pairedChain } from "../../hwlib/index.ts";
 import type { EngineLayer } from "./engine-layer.ts";
 
 /** One way to fold a layer onto an engine. */
@@ -11,6 +11,10 @@ export interface FoldingPoint {
   /** Cycles that an inference takes. */
   readonly cycles: number;
   readonly multiplier: number;
+  /** DSP slices that sums of pairs of products run through; 1 elsewhere. */
+  readonly chain: number;
+  /** Of an engine in a loop: what a longer way through it adds, in all steps. */
+  readonly lagCycles: number;
   readonly memory: number;
   /** Depthwise: whether all taps of a window are multiplied at once. */
   readonly isParallel: boolean;
@@ -90,10 +94,12 @@ export function foldingPoints(
   cost: PointCost,
 ): FoldingPoint[] {
   const points: FoldingPoint[] = [];
-  const add = (point: Omit<FoldingPoint, "cost" | "multiplier" | "memory">) => {
-    for (const multiplier of multipliersOf(layer, point.pe, asked.hasPairs ?? true)) {
+  const hasPairs = asked.hasPairs ?? true;
+  const add = (point: Draft, most = 0) => {
+    for (const style of stylesOf(layer, point, hasPairs)) {
+      if (style.lagCycles > most) continue;
       for (const memory of [0, 1]) {
-        const full = { ...point, multiplier, memory };
+        const full = { ...point, ...style, memory };
         points.push({ ...full, cost: cost(layer, full) });
       }
     }
@@ -128,24 +134,47 @@ export function foldingPoints(
   const simds = asked.simd === undefined ? folds(k).map((sf) => Math.ceil(k / sf)) : [asked.simd];
   for (const simd of simds) {
     const sf = Math.ceil(k / simd);
-    const room = Math.floor(limit / (vectors * sf));
-    if (room < 1 && !isAsked) continue;
-    const pe = asked.pe ?? Math.ceil(n / Math.max(1, Math.min(n, room)));
-    const nf = Math.ceil(n / pe);
-    add({ simd, pe, rows: 1, cycles: vectors * sf * nf, isParallel: false });
+    const styles = stylesOf(layer, { simd, pe: n }, hasPairs);
+    for (const lag of new Set(styles.map(({ lagCycles }) => lagCycles))) {
+      const room = Math.floor((limit - lag) / (vectors * sf));
+      if (room < 1 && !isAsked) continue;
+      const pe = asked.pe ?? Math.ceil(n / Math.max(1, Math.min(n, room)));
+      const nf = Math.ceil(n / pe);
+      add({ simd, pe, rows: 1, cycles: vectors * sf * nf, isParallel: false }, lag);
+    }
   }
   return pareto(points);
 }
 
-function multipliersOf(
-  { kind, xBits, xSigned, wBits }: EngineLayer,
-  pe: number,
+type Style = Pick<FoldingPoint, "multiplier" | "chain" | "lagCycles">;
+type Draft = Omit<FoldingPoint, "cost" | "memory" | keyof Style>;
+
+/** Stages of an engine up to which its length is not asked for: those of the shortest. */
+const fewStages = 7;
+/** In a loop chains may also be so short: their sums are made by adders, but come sooner. */
+const shortChains = [2, 4];
+
+/** How products can be made. */
+function stylesOf(
+  layer: EngineLayer,
+  { simd, pe }: Pick<FoldingPoint, "simd" | "pe">,
   hasPairs: boolean,
-): number[] {
-  const paired = hasPairs && pairedChain({ X_W: xBits, X_SIGNED: xSigned, W_W: wBits }) >= 1;
-  const styles: number[] = [multiplierCode.lut, multiplierCode.dsp];
-  if (kind !== "depthwise" && paired && pe >= 2) styles.push(multiplierCode.pairedDsp);
-  return styles;
+): Style[] {
+  const { kind, xBits, xSigned, wBits, rounds } = layer;
+  const style = (multiplier: number, chain: number): Style => {
+    const stages = mvuStages({ SIMD: simd, MULTIPLIER: multiplier, CHAIN: chain });
+    const lagCycles =
+      rounds === undefined || kind === "depthwise" ? 0 : rounds * Math.max(0, stages - fewStages);
+    return { multiplier, chain, lagCycles };
+  };
+  const styles = [style(multiplierCode.lut, 1), style(multiplierCode.dsp, 1)];
+  const isPaired = hasPairs && pairedChain({ X_W: xBits, X_SIGNED: xSigned, W_W: wBits }) >= 1;
+  if (kind === "depthwise" || !isPaired || pe < 2) return styles;
+  const longest = layer.chain(simd);
+  const chains = new Set([longest]);
+  if (rounds !== undefined)
+    for (const short of shortChains) if (short < longest) chains.add(layer.chain(simd, short));
+  return [...styles, ...[...chains].map((chain) => style(multiplierCode.pairedDsp, chain))];
 }
 
 const binding = ["lut", "ff", "dsp", "bram36"] as const;

@@ -64,8 +64,10 @@ export function learnRounds(
   intervalCycles: number,
 ): Map<EngineLayer, Round> {
   const working = new Map<RolledLoop, number>();
-  for (const [layer, { loop }] of rounds)
-    working.set(loop, (working.get(loop) ?? 0) + (points.get(layer)?.cycles ?? 0));
+  for (const [layer, { loop }] of rounds) {
+    const { cycles, lagCycles } = points.get(layer) ?? { cycles: 0, lagCycles: 0 };
+    working.set(loop, (working.get(loop) ?? 0) + cycles + lagCycles);
+  }
   const lasts = ({ loop, steps, waitCycles }: Round) =>
     (working.get(loop) ?? 0) + steps * waitCycles;
   const slowest = Math.max(...[...rounds.values()].map(lasts));

@@ -148,7 +148,8 @@ function collect(
   interval: number,
 ): Folding {
   const slowest = points.reduce(
-    (top, { cycles }, i) => Math.max(top, intervalWith(cycles, rounds?.get(layers[i]))),
+    (top, { cycles, lagCycles }, i) =>
+      Math.max(top, intervalWith(cycles + lagCycles, rounds?.get(layers[i]))),
     leastInterval,
   );
   return {

@@ -208,7 +208,12 @@ function bodyUnits({ body, steps }: RolledLoop, ops: Registry): ReadonlyMap<Valu
   return new Map(
     [...units].map(([id, unit]): [ValueId, Unit] => {
       if (unit.kind !== "engine") return [id, unit];
-      const layer = { ...unit.layer, vectors: unit.layer.vectors * steps, rows: [1] };
+      const layer = {
+        ...unit.layer,
+        vectors: unit.layer.vectors * steps,
+        rows: [1],
+        rounds: steps,
+      };
       return [id, { ...unit, layer }];
     }),
   );

@@ -1,6 +1,5 @@
 import { depthwiseMemories, multiplierCode, mvuMemories } from "../../../hwlib/index.ts";
 import type { OpValue, ValueId } from "../../../ir/index.ts";
-import { chainOf } from "../cost.ts";
 import type { EngineLayer } from "../engine-layer.ts";
 import type { FoldingPoint } from "../folding.ts";
 import type { Layout } from "../layout.ts";
@@ -45,7 +44,7 @@ function matrixVector(
     W_W: layer.wBits,
     ACC_W: layer.accBits,
     MULTIPLIER: point.multiplier,
-    CHAIN: chainOf(layer, point.multiplier, point.simd),
+    CHAIN: point.chain,
     MEMORY: point.memory,
     WEIGHTS: point.multiplier === multiplierCode.pairedDsp ? `${name}_w` : `${name}_weights.hex`,
     BIAS: `${name}_bias.hex`,

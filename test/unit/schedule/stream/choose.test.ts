@@ -5,7 +5,17 @@ import { choosePoints, closestPoints } from "../../../../src/schedule/stream/cho
 import type { FoldingPoint } from "../../../../src/schedule/stream/folding.ts";
 
 const point = (cost: Resources): FoldingPoint => ({
-  ...{ simd: 1, pe: 1, rows: 1, cycles: 1, multiplier: 0, memory: 0, isParallel: false },
+  ...{
+    simd: 1,
+    pe: 1,
+    rows: 1,
+    cycles: 1,
+    multiplier: 0,
+    chain: 1,
+    lagCycles: 0,
+    memory: 0,
+    isParallel: false,
+  },
   cost,
 });
 

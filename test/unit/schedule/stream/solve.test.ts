@@ -137,7 +137,8 @@ function bruteForce(
       const cycles = (one.vectors / rows) * Math.ceil(one.k / simd) * Math.ceil(one.n / pe);
       for (const multiplier of pe > 1 ? [0, 1, 2] : [0, 1]) {
         for (const memory of [0, 1]) {
-          const point = { simd, pe, rows, cycles, multiplier, memory, isParallel: false };
+          const style = { multiplier, chain: 1, lagCycles: 0, memory, isParallel: false };
+          const point = { simd, pe, rows, cycles, ...style };
           all.push({ cycles, cost: cost(one, point) });
         }
       }
