@@ -48,7 +48,7 @@ export class CostModel {
   }
 
   #evaluate(name: string, costs: Costs, scope: Scope): Resources {
-    const key = `${name}|${Object.values(scope).join(",")}`;
+    const key = `${name}|${Object.entries(scope).join()}`;
     const known = this.#known.get(key);
     if (known !== undefined) return known;
     const names: Record<string, number> = { ...scope };

@@ -64,6 +64,8 @@ module n2f_depthwise #(
   localparam int STEP_BITS = STEPS > 1 ? $clog2(STEPS) : 1;
   localparam int WORD_W = PE * TAPS * W_W;
   localparam int X_STEP_W = ROWS * TAPS * PE * X_W;
+  localparam int SUM_W = X_W + W_W + $clog2(TAPS);  // of TAPS products
+  localparam int DOT_W = SUM_W < ACC_W ? SUM_W : ACC_W;
   // Stages from a step to its dot products: two for the operands, then products and sums.
   localparam int DEPTH = 2 + (MULTIPLIER == 1 ? 1 : 2) + $clog2(TAPS) / 2;
 
@@ -166,7 +168,7 @@ module n2f_depthwise #(
   logic [DEPTH-1:0] step_pipe_q, first_pipe_q, last_pipe_q;
   logic [(DEPTH-1)*CF_BITS-1:0] cf_pipe_q;
   logic [PE*ACC_W-1:0] bias_q;
-  logic [ROWS*PE*ACC_W-1:0] dots, sums_q;
+  logic [ROWS*PE*ACC_W-1:0] sums_q;
   logic valid_q;
 
   assign m_valid = valid_q;
@@ -201,7 +203,10 @@ module n2f_depthwise #(
   for (genvar r = 0; r < ROWS; r++) begin : row
     for (genvar p = 0; p < PE; p++) begin : lane
       logic [TAPS*X_W-1:0] x;
-      logic [ACC_W-1:0] dot, addend;
+      // Not extended before it is added: Yosys gives the carry chain the shorter operand, and none needs a LUT for that but
+      // the choice below.
+      logic signed [DOT_W-1:0] dot;
+      logic signed [ACC_W-1:0] addend;
 
       for (genvar k = 0; k < TAPS; k++) begin : tap
         assign x[k*X_W+:X_W] = x_q[((r*TAPS+k)*PE+p)*X_W+:X_W];
@@ -213,7 +218,7 @@ module n2f_depthwise #(
             .X_W     (X_W),
             .X_SIGNED(X_SIGNED),
             .W_W     (W_W),
-            .Y_W     (ACC_W)
+            .Y_W     (DOT_W)
         ) product (
             .clk,
             .en,
@@ -227,7 +232,7 @@ module n2f_depthwise #(
             .X_W     (X_W),
             .X_SIGNED(X_SIGNED),
             .W_W     (W_W),
-            .Y_W     (ACC_W)
+            .Y_W     (DOT_W)
         ) product (
             .clk,
             .en,
@@ -236,7 +241,6 @@ module n2f_depthwise #(
             .y(dot)
         );
       end
-      assign dots[(r*PE+p)*ACC_W+:ACC_W] = dot;
 
       if (STEPS == 1) begin : gen_add
         assign addend = bias_q[p*ACC_W+:ACC_W];
@@ -245,8 +249,9 @@ module n2f_depthwise #(
       end
 
       always_ff @(posedge clk) begin
-        if (en && step_pipe_q[DEPTH-1])
-          sums_q[(r*PE+p)*ACC_W+:ACC_W] <= dots[(r*PE+p)*ACC_W+:ACC_W] + addend;
+        /* verilator lint_off WIDTH */
+        if (en && step_pipe_q[DEPTH-1]) sums_q[(r*PE+p)*ACC_W+:ACC_W] <= dot + addend;
+        /* verilator lint_on WIDTH */
       end
     end
   end

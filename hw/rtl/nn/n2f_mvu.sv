@@ -83,6 +83,8 @@ module n2f_mvu #(
   localparam int WORD_BITS = WORDS > 1 ? $clog2(WORDS) : 1;
   localparam int SLICE_W = SIMD * X_W;  // of one row
   localparam int WORD_W = PE * SIMD * W_W;
+  localparam int SUM_W = X_W + W_W + $clog2(SIMD);  // of SIMD products
+  localparam int DOT_W = SUM_W < ACC_W ? SUM_W : ACC_W;
 
   // Stages from a step to the registers of its dot products, which the accumulators follow: the operands (which pairs have
   // in their slices), then products and sums.
@@ -212,7 +214,7 @@ module n2f_mvu #(
 
   // ---- Dot products of SIMD elements --------------------------------------------------------------------------
 
-  logic [ROWS*PE*ACC_W-1:0] dots;
+  logic [ROWS*PE*DOT_W-1:0] dots;
 
   if (MULTIPLIER == 2) begin : gen_pairs
     // Place j of the chains: its elements and its weights come j cycles later. A chain that is shorter ends with the others.
@@ -287,7 +289,7 @@ module n2f_mvu #(
       localparam int RESULTS = p + 1 < PE ? 2 : 1;
 
       for (genvar r = 0; r < ROWS; r++) begin : row
-        logic [2*ACC_W-1:0] sums;
+        logic [2*DOT_W-1:0] sums;
 
         n2f_dot_pair #(
             .LENGTH  (SIMD),
@@ -295,7 +297,7 @@ module n2f_mvu #(
             .X_W     (X_W),
             .X_SIGNED(X_SIGNED),
             .W_W     (W_W),
-            .Y_W     (ACC_W)
+            .Y_W     (DOT_W)
         ) dot (
             .clk,
             .en,
@@ -303,7 +305,7 @@ module n2f_mvu #(
             .w((2 * SIMD * W_W)'(w[p*SIMD*W_W+:RESULTS*SIMD*W_W])),
             .y(sums)
         );
-        assign dots[(r*PE+p)*ACC_W+:RESULTS*ACC_W] = sums[RESULTS*ACC_W-1:0];
+        assign dots[(r*PE+p)*DOT_W+:RESULTS*DOT_W] = sums[RESULTS*DOT_W-1:0];
 
         logic unused_sums;
         assign unused_sums = &{1'b0, sums};
@@ -359,13 +361,13 @@ module n2f_mvu #(
               .X_W     (X_W),
               .X_SIGNED(X_SIGNED),
               .W_W     (W_W),
-              .Y_W     (ACC_W)
+              .Y_W     (DOT_W)
           ) dot (
               .clk,
               .en,
               .x(x_q[r*SLICE_W+:SLICE_W]),
               .w(w_q[p*SIMD*W_W+:SIMD*W_W]),
-              .y(dots[(r*PE+p)*ACC_W+:ACC_W])
+              .y(dots[(r*PE+p)*DOT_W+:DOT_W])
           );
         end else begin : gen_lut
           n2f_dot_lut #(
@@ -373,13 +375,13 @@ module n2f_mvu #(
               .X_W     (X_W),
               .X_SIGNED(X_SIGNED),
               .W_W     (W_W),
-              .Y_W     (ACC_W)
+              .Y_W     (DOT_W)
           ) dot (
               .clk,
               .en,
               .x(x_q[r*SLICE_W+:SLICE_W]),
               .w(w_q[p*SIMD*W_W+:SIMD*W_W]),
-              .y(dots[(r*PE+p)*ACC_W+:ACC_W])
+              .y(dots[(r*PE+p)*DOT_W+:DOT_W])
           );
         end
       end
@@ -443,7 +445,12 @@ module n2f_mvu #(
 
   for (genvar r = 0; r < ROWS; r++) begin : row_sum
     for (genvar p = 0; p < PE; p++) begin : lane_sum
-      logic [ACC_W-1:0] addend;
+      // Not extended before it is added: Yosys gives the carry chain the shorter operand, and none needs a LUT for that but
+      // the choice below.
+      logic signed [DOT_W-1:0] dot;
+      logic signed [ACC_W-1:0] addend;
+
+      assign dot = dots[(r*PE+p)*DOT_W+:DOT_W];
 
       if (SF == 1) begin : gen_add
         assign addend = bias_q[p*ACC_W+:ACC_W];
@@ -453,8 +460,9 @@ module n2f_mvu #(
 
       // Where a step waited for its beat a bubble comes by, which a block that it interrupts must not see.
       always_ff @(posedge clk) begin
-        if (en && step_pipe_q[DEPTH-1])
-          sums_q[(r*PE+p)*ACC_W+:ACC_W] <= dots[(r*PE+p)*ACC_W+:ACC_W] + addend;
+        /* verilator lint_off WIDTH */
+        if (en && step_pipe_q[DEPTH-1]) sums_q[(r*PE+p)*ACC_W+:ACC_W] <= dot + addend;
+        /* verilator lint_on WIDTH */
       end
     end
   end

@@ -8,7 +8,7 @@
 //           registers; s_ready depends on m_ready in the cycle.
 // Latency   1 cycle, from the beat that completes another to the other. No bubbles where one of P_IN, P_OUT divides the
 //           other: max(ceil(V/P_IN), ceil(V/P_OUT)) cycles a vector; otherwise at most one more.
-// Reset     rst is synchronous and active high; it empties the buffer, data too (zeros are what fills up).
+// Reset     rst is synchronous and active high; it empties the buffer, and where zeros fill it up the data too.
 // Twin      src/hwlib/width.ts
 `default_nettype none
 
@@ -103,9 +103,9 @@ module n2f_width #(
   end
 
   // ---- Lanes --------------------------------------------------------------------------------------------------
-  // Above what is held the buffer is zero. New units go on top of what is left; where P_IN is a multiple of P_OUT
-  // that is always the bottom, and where P_OUT is one of P_IN a slot only ever gets one of them: then there is nothing
-  // to choose.
+  // New units go on top of what is left. Where P_IN is a multiple of P_OUT that is always the bottom: the buffer is a shift
+  // register. Elsewhere what is above the held is zero; where P_OUT is a multiple of P_IN a slot only ever gets one of the
+  // new units, and there is nothing to choose.
 
   localparam int UNIT_W = G * X_W;
 
@@ -114,36 +114,50 @@ module n2f_width #(
     logic [CAPACITY*UNIT_W-1:0] buffer_q;
 
     for (genvar p = 0; p < P_IN; p++) begin : lane
-      if (p < LAST) begin : gen_always
+      // Units of the last beat that no beat of the output has are never looked at.
+      if (p < LAST || (OUT_UNITS == 1 && p >= LAST_UNITS * G)) begin : gen_always
         assign news[p*X_W+:X_W] = s_data[(r*P_IN+p)*X_W+:X_W];
       end else begin : gen_not_last
         assign news[p*X_W+:X_W] = last_beat ? '0 : s_data[(r*P_IN+p)*X_W+:X_W];
       end
     end
 
-    for (genvar j = 0; j < CAPACITY; j++) begin : slot
-      logic [UNIT_W-1:0] old, added;
+    if (OUT_UNITS == 1) begin : gen_shift
+      // A beat is taken when the last unit leaves or has left: no more than one is held then.
+      for (genvar j = 0; j < CAPACITY; j++) begin : slot
+        logic [UNIT_W-1:0] above;
 
-      if (j + OUT_UNITS < CAPACITY) begin : gen_above
-        assign old = give ? buffer_q[(j+OUT_UNITS)*UNIT_W+:UNIT_W] : buffer_q[j*UNIT_W+:UNIT_W];
-      end else begin : gen_top
-        assign old = give ? '0 : buffer_q[j*UNIT_W+:UNIT_W];
+        if (j + 1 < CAPACITY) begin : gen_above
+          assign above = held_q <= HELD_W'(1) ? news[j*UNIT_W+:UNIT_W] : buffer_q[(j+1)*UNIT_W+:UNIT_W];
+        end else begin : gen_top
+          assign above = news[j*UNIT_W+:UNIT_W];
+        end
+
+        always_ff @(posedge clk) begin
+          if (give || !valid_q) buffer_q[j*UNIT_W+:UNIT_W] <= above;
+        end
       end
+    end else begin : gen_fill
+      for (genvar j = 0; j < CAPACITY; j++) begin : slot
+        logic [UNIT_W-1:0] old, added;
 
-      if (OUT_UNITS == 1) begin : gen_bottom
-        assign added = news[j*UNIT_W+:UNIT_W];
-      end else begin : gen_place
+        if (j + OUT_UNITS < CAPACITY) begin : gen_above
+          assign old = give ? buffer_q[(j+OUT_UNITS)*UNIT_W+:UNIT_W] : buffer_q[j*UNIT_W+:UNIT_W];
+        end else begin : gen_top
+          assign old = give ? '0 : buffer_q[j*UNIT_W+:UNIT_W];
+        end
+
         always_comb begin
           added = '0;
           for (int u = 0; u < IN_UNITS; u++) begin
             if (j >= u && j - u <= CAPACITY - IN_UNITS && left == HELD_W'(j - u)) added = news[u*UNIT_W+:UNIT_W];
           end
         end
-      end
 
-      always_ff @(posedge clk) begin
-        buffer_q[j*UNIT_W+:UNIT_W] <= take ? old | added : old;
-        if (rst) buffer_q[j*UNIT_W+:UNIT_W] <= '0;
+        always_ff @(posedge clk) begin
+          buffer_q[j*UNIT_W+:UNIT_W] <= take ? old | added : old;
+          if (rst) buffer_q[j*UNIT_W+:UNIT_W] <= '0;
+        end
       end
     end
 

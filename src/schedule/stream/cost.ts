@@ -23,10 +23,15 @@ export function engineCost(model: CostModel): PointCost {
 function evaluateWith(model: CostModel): PointCost {
   return (layer, point) => {
     const { simd, pe, rows, multiplier, chain, memory, isParallel } = point;
-    const { k, n, xBits, xSigned, wBits, accBits } = layer;
+    const { k, n, xBits, xSigned, wBits, accBits, hasBias } = layer;
     const scope = {
       ...{ K: k, PE: pe, ROWS: rows, X_W: xBits, W_W: wBits, ACC_W: accBits },
-      ...{ X_SIGNED: xSigned ? 1 : 0, MULTIPLIER: multiplier, MEMORY: memory },
+      ...{
+        X_SIGNED: Number(xSigned),
+        MULTIPLIER: multiplier,
+        MEMORY: memory,
+        BIAS: Number(hasBias),
+      },
     };
     if (layer.kind === "depthwise")
       return model.module("n2f_depthwise", { ...scope, C: n, PARALLEL: isParallel ? 1 : 0 });
@@ -73,9 +78,10 @@ function addNode(model: CostModel, node: StreamNode, add: (cost: Resources) => v
     return;
   }
   const scope = Object.fromEntries(
-    Object.entries(node.params).flatMap(([key, value]) =>
-      typeof value === "string" ? [] : [[key, Number(value)]],
-    ),
+    Object.entries(node.params).map(([key, value]) => [
+      key,
+      typeof value === "string" ? Number(value !== "") : Number(value), // of files, whether there is one
+    ]),
   );
   add(model.module(node.module, scope));
 }

@@ -44,6 +44,8 @@ export interface EngineLayer {
   readonly xSigned: boolean;
   readonly wBits: number;
   readonly accBits: number;
+  /** Whether some bias is not zero. */
+  readonly hasBias: boolean;
   /** How many vectors the engine may take at once, the fewest first. */
   readonly rows: readonly number[];
   /** Absent where rows or pixels go in as they come. */
@@ -188,6 +190,7 @@ function finish(graph: Graph, value: OpValue, draft: Draft): EngineLayer {
     xSigned: format.signed,
     wBits: factors.W_W,
     accBits,
+    hasBias: twos.some((_, column) => biasOf(column) !== 0),
     rows: rowsOf({ ...rest, k }, format.width),
     twos,
     chain(simd, most = longestChain) {

@@ -47,17 +47,24 @@ function matrixVector(
     CHAIN: point.chain,
     MEMORY: point.memory,
     WEIGHTS: point.multiplier === multiplierCode.pairedDsp ? `${name}_w` : `${name}_weights.hex`,
-    BIAS: `${name}_bias.hex`,
+    BIAS: layer.hasBias ? `${name}_bias.hex` : "",
   };
   context.net.remember(() => {
     const { weights, bias } = layer.codes();
-    return mvuMemories(params, weights, bias);
+    return withNames(mvuMemories(params, weights, bias));
   });
   const several = point.rows > 1 ? `, ${point.rows} vectors side by side` : "";
   const title = `${k} by ${n}, ${point.simd} by ${point.pe} at a time${several}`;
   const node = context.net.module("n2f_mvu", "mvu", title, params);
   context.net.connect(input, { node, port: 0 });
   return context.net.output(node, resultLayout(context, layer, point), layer.accBits);
+}
+
+/** What is all zeros has no file. */
+function withNames(
+  files: Iterable<readonly [string, string]>,
+): Iterable<readonly [string, string]> {
+  return [...files].filter(([name]) => name !== "");
 }
 
 /** Vectors as they come, several in a beat where the engine takes several. */
@@ -102,15 +109,15 @@ function depthwiseEngine(
     MULTIPLIER: point.multiplier,
     MEMORY: point.memory,
     WEIGHTS: `${name}_weights.hex`,
-    BIAS: `${name}_bias.hex`,
+    BIAS: layer.hasBias ? `${name}_bias.hex` : "",
   };
   context.net.remember(() => {
     const codes = layer.codes();
     const { weights, bias } = depthwiseMemories(params, codes.weights, codes.bias);
-    return [
+    return withNames([
       [params.WEIGHTS, weights],
       [params.BIAS, bias],
-    ];
+    ]);
   });
   const title = `${n} channels, ${point.pe} at a time`;
   const node = context.net.module("n2f_depthwise", "depthwise", title, params);

@@ -17,7 +17,7 @@ const layer = (
   id: valueId(name),
   origin: { node: name, type: "Conv" },
   kind: "conv",
-  ...{ vectors, k, n, xBits: 8, xSigned: true, wBits: 8, accBits: 24, rows },
+  ...{ vectors, k, n, xBits: 8, xSigned: true, wBits: 8, accBits: 24, hasBias: true, rows },
   twos: [],
   chain: () => 1,
   codes: () => ({ weights: [], bias: [] }),

@@ -1,0 +1,72 @@
+import { addressBits } from "../design/index.ts";
+
+/** Entries that one six-input function looks at. */
+const leaf = 64;
+/** Above a function of six inputs, levels of multiplexers that are no LUTs: MUXF7 and MUXF8. */
+const freeLevels = 2;
+
+const known = new WeakMap<Float64Array, Map<string, number>>();
+
+/**
+ * LUTs of a table, from what is in it: of each bit the different functions of six inputs that are neither constant
+ * nor an input, and the multiplexers above eight inputs whose sides differ.
+ *
+ * @param lo the code of the first entry; entries stand at the low bits of their code
+ */
+export function tableLuts(values: Float64Array, lo: number, widthBits: number): number {
+  const counts = known.get(values) ?? new Map<string, number>();
+  known.set(values, counts);
+  const key = `${lo},${widthBits}`;
+  const count = counts.get(key) ?? countLuts(values, lo, widthBits);
+  counts.set(key, count);
+  return count;
+}
+
+function countLuts(values: Float64Array, lo: number, widthBits: number): number {
+  const depth = 2 ** addressBits(values.length);
+  let luts = 0;
+  for (let bit = 0; bit < widthBits; bit++) {
+    const column = new Uint8Array(depth);
+    values.forEach((value, i) => {
+      column[(((lo + i) % depth) + depth) % depth] = Math.floor(value / 2 ** bit) & 1;
+    });
+    luts += bitLuts(column);
+  }
+  return luts;
+}
+
+/** LUTs of a function of one bit. */
+function bitLuts(column: Uint8Array): number {
+  const size = Math.min(leaf, column.length);
+  let parts: string[] = [];
+  for (let from = 0; from < column.length; from += size)
+    parts.push(column.subarray(from, from + size).join(""));
+  const simple = trivialParts(size);
+  let luts = new Set(parts.filter((part) => !simple.has(part))).size;
+  for (let level = 0; parts.length > 1; level++) {
+    const joined: string[] = [];
+    for (let at = 0; at < parts.length; at += 2) {
+      const [low, high] = [parts[at], parts[at + 1]];
+      if (low !== high && level >= freeLevels) luts++;
+      joined.push(low === high ? low : `(${low}${high})`);
+    }
+    parts = joined;
+  }
+  return luts;
+}
+
+const trivial = new Map<number, ReadonlySet<string>>();
+
+/** Constants, inputs and inverted inputs, as functions of `size` entries. */
+function trivialParts(size: number): ReadonlySet<string> {
+  const found = trivial.get(size);
+  if (found !== undefined) return found;
+  const parts = new Set(["0".repeat(size), "1".repeat(size)]);
+  for (let period = 1; period < size; period *= 2) {
+    const [low, high] = ["0".repeat(period), "1".repeat(period)];
+    parts.add((low + high).repeat(size / (2 * period)));
+    parts.add((high + low).repeat(size / (2 * period)));
+  }
+  trivial.set(size, parts);
+  return parts;
+}
