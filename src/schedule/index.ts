@@ -5,5 +5,5 @@ export { type HardwarePlan, hardwareOf, hardwarePlan, plumbing } from "./hardwar
 export * from "./levels.ts";
 export * from "./resources.ts";
 export * from "./schedule.ts";
-export { registerBits, scheduleStages } from "./stages.ts";
+export { delaysOf, scheduleStages } from "./stages.ts";
 export * from "./stream/index.ts";

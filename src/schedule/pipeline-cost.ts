@@ -10,7 +10,7 @@ import {
 } from "../design/index.ts";
 import type { CostModel } from "./cost-model.ts";
 import type { Scope } from "./formula.ts";
-import { registerBits } from "./stages.ts";
+import { delaysOf } from "./stages.ts";
 import { tableLuts } from "./table-luts.ts";
 
 /** Adds what unrolled logic takes. */
@@ -27,11 +27,16 @@ export function addPipeline(
     const name = net.kind === "table" && isRegistered(net) ? "rom" : net.kind;
     add(model.net(name, netScope(cell, netlist.cells)));
   });
+  for (const { widthBits, cycles } of delaysOf(netlist, timing))
+    add(model.net("delay", { width: widthBits, cycles }));
   const valid = timing.depth;
-  add({ lut: valid > 0 ? 1 : 0, ff: registerBits(netlist, timing) + valid, dsp: 0, bram36: 0 });
+  add({ lut: valid > 0 ? 1 : 0, ff: valid, dsp: 0, bram36: 0 });
 }
 
-/** Choices that share the LUTs of the choice behind them: one of three has two conditions, five inputs in all. */
+/**
+ * Choices that share the LUTs of what is behind them: one of three has two conditions, five inputs in all; and an
+ * adder takes the choice of one operand into its LUTs.
+ */
 function hiddenChoices({ cells, outputs }: Netlist, { cycle }: PipelineTiming): Set<number> {
   const reads = new Int32Array(cells.length);
   for (const wire of outputs) reads[wire]++;
@@ -39,13 +44,13 @@ function hiddenChoices({ cells, outputs }: Netlist, { cycle }: PipelineTiming): 
   const hidden = new Set<number>();
   const hiding = new Set<number>();
   cells.forEach(({ net }, wire) => {
-    if (net.kind !== "choose") return;
+    if (net.kind !== "choose" && net.kind !== "add") return;
     const before = [net.a, net.b].find(
       (one) =>
         cells[one].net.kind === "choose" &&
         reads[one] === 1 &&
         cycle[one] === cycle[wire] &&
-        !hiding.has(one),
+        (net.kind === "add" || !hiding.has(one)),
     );
     if (before === undefined) return;
     hidden.add(before);

@@ -60,18 +60,33 @@ export function scheduleStages(
   return { cycle, lastRead, depth, hasInputRegister };
 }
 
-/** Bits of the registers that a pipeline needs, those inside multipliers and block RAMs left out. */
-export function registerBits({ cells }: Netlist, timing: PipelineTiming): number {
-  let bits = 0;
-  cells.forEach((cell, wire) => {
-    if (cell.net.kind === "const" || cell.net.kind === "shift_left") return;
-    const first =
-      cell.net.kind === "input"
-        ? timing.hasInputRegister
-          ? 0
-          : timing.cycle[wire]
-        : timing.cycle[wire];
-    bits += cell.widthBits * Math.max(0, timing.lastRead[wire] - first);
+/** Registers one behind the other. */
+export interface Delay {
+  readonly widthBits: number;
+  /** Registers to the first reader, or from one reader to the next. */
+  readonly cycles: number;
+}
+
+/** The registers that a pipeline needs, those inside multipliers and memories left out. */
+export function delaysOf({ cells, outputs }: Netlist, timing: PipelineTiming): Delay[] {
+  const { cycle, depth, hasInputRegister } = timing;
+  const reads: Set<number>[] = cells.map(() => new Set());
+  for (const wire of outputs) reads[wire].add(depth);
+  for (let wire = cells.length - 1; wire >= 0; wire--) {
+    const { net } = cells[wire];
+    const begin = isRegistered(net) ? cycle[wire] - 1 : cycle[wire];
+    const times = net.kind === "shift_left" ? reads[wire] : [begin];
+    for (const source of readsOf(net)) for (const time of times) reads[source].add(time);
+  }
+  return cells.flatMap(({ net, widthBits }, wire) => {
+    if (net.kind === "const" || net.kind === "shift_left") return [];
+    let from = net.kind === "input" && hasInputRegister ? 0 : cycle[wire];
+    const delays: Delay[] = [];
+    const times = reads[wire].size > 0 ? [...reads[wire]] : [cycle[wire]];
+    for (const time of times.sort((a, b) => a - b)) {
+      if (time > from) delays.push({ widthBits, cycles: time - from });
+      from = Math.max(from, time);
+    }
+    return delays;
   });
-  return bits;
 }
