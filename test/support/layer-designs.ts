@@ -18,6 +18,8 @@ export interface LayerDesign {
   readonly dsp?: number;
   /** Their kind: products share only a DSP48E2. */
   readonly dspSlice?: "DSP48E1";
+  /** Tells little that others do not: only where N2F_SYNTHESIS=all. */
+  readonly isExtra?: boolean;
 }
 
 /** Writes a model and the device it is for into a folder; what `compile` needs. */
@@ -80,18 +82,25 @@ const pixels = [1, 16, 16, 16];
 
 export const layerDesigns: Readonly<Record<string, LayerDesign>> = {
   "3x3 convolution, pairs of products in a DSP slice": { ...convolution, cycles: 64 * 36 },
-  "3x3 convolution, few cycles": { ...convolution, cycles: 64 * 12 },
-  "3x3 convolution, multipliers of LUTs": { ...convolution, cycles: 64 * 144, dsp: 0 },
+  "3x3 convolution, few cycles": { ...convolution, cycles: 64 * 12, isExtra: true },
+  "3x3 convolution, multipliers of LUTs": {
+    ...convolution,
+    cycles: 64 * 144,
+    dsp: 0,
+    isExtra: true,
+  },
   "3x3 convolution, a product in a DSP slice": {
     ...convolution,
     cycles: 64 * 144,
     dspSlice: "DSP48E1",
+    isExtra: true,
   },
-  "3x3 convolution, slowly": { ...convolution, cycles: 64 * 1152 },
+  "3x3 convolution, slowly": { ...convolution, cycles: 64 * 1152, isExtra: true },
   "1x1 convolution": {
     input: [1, 32, 8, 8],
     write: (n, x) => n.conv(x, [64, 32, 1, 1], whole),
     cycles: 64 * 64,
+    isExtra: true,
   },
   "1x1 convolution, multipliers of LUTs": {
     input: [1, 32, 8, 8],
@@ -110,9 +119,10 @@ export const layerDesigns: Readonly<Record<string, LayerDesign>> = {
     write: (n, x) =>
       n.conv(n.conv(x, [16, 1, 3, 3], { ...same, group: 16 }), [32, 16, 1, 1], whole),
     cycles: 144 * 144,
+    isExtra: true,
   },
   "dense layer": { ...dense, cycles: 128 },
-  "dense layer, multipliers of LUTs": { ...dense, cycles: 256, dsp: 0 },
+  "dense layer, multipliers of LUTs": { ...dense, cycles: 256, dsp: 0, isExtra: true },
   "maximum of 2x2 pixels": {
     input: pixels,
     write: (n, x) => n.node("MaxPool", [x], pool),
@@ -122,6 +132,7 @@ export const layerDesigns: Readonly<Record<string, LayerDesign>> = {
     input: pixels,
     write: (n, x) => n.node("AveragePool", [x], pool),
     cycles: 1024,
+    isExtra: true,
   },
   "average of all pixels": {
     input: pixels,
