@@ -12,14 +12,19 @@ import { floats, modelBytes, value } from "../unit/onnx/build.ts";
 
 /** Small networks of one operator or a few, each as streams: bits and cycles under Verilator. */
 
-type Ints = Readonly<Record<string, number | string | readonly number[]>>;
+type Ints = Readonly<Record<string, number | string | readonly number[] | readonly string[]>>;
 
 const attributes = (ints: Ints): onnx.IAttributeProto[] =>
   Object.entries(ints).map(([name, of]) => {
+    if (name === "clip") return { name, type: 1, f: Number(of) };
     if (typeof of === "number") return { name, type: 2, i: of };
     if (typeof of === "string") return { name, type: 3, s: Buffer.from(of) };
-    return { name, type: 7, ints: [...of] };
+    if (isNumbers(of)) return { name, type: 7, ints: [...of] };
+    return { name, type: 8, strings: of.map((text) => Buffer.from(text)) };
   });
+
+const isNumbers = (of: readonly number[] | readonly string[]): of is readonly number[] =>
+  of.every((one) => typeof one === "number");
 
 const node = (opType: string, input: string[], output: string[], ints: Ints = {}) => ({
   name: output[0],
@@ -45,6 +50,8 @@ interface Small {
   readonly outputs?: readonly string[];
   readonly targetFps?: number;
   readonly opset?: number;
+  /** States that come round; absent: none is looked for. */
+  readonly states?: number;
 }
 
 /** x goes through one operator. */
@@ -71,6 +78,56 @@ function recurrent(
     ],
     outputs,
   };
+}
+
+interface CellAttributes extends Ints {
+  readonly hidden_size: number;
+}
+
+/**
+ * Recurrent layers side by side, over the same sequence of 5 steps of 3 numbers; every result of each leaves.
+ *
+ * @param begins layers whose states begin with an input of the network; `peeps`: LSTMs with peepholes
+ */
+function cells(
+  batch: number,
+  layers: readonly (readonly ["LSTM" | "GRU" | "RNN", CellAttributes, ...("begins" | "peeps")[]])[],
+): Small {
+  const inputs: Record<string, readonly number[]> = { x: [5, batch, 3] };
+  const constants: onnx.ITensorProto[] = [];
+  const outputs: string[] = [];
+  const nodes = layers.map(([opType, attrs, ...more], i) => {
+    const name = (what: string) => `${what}${i}`;
+    const gates = { RNN: 1, GRU: 3, LSTM: 4 }[opType];
+    const ways = attrs["direction"] === "bidirectional" ? 2 : 1;
+    const units = attrs.hidden_size;
+    constants.push(
+      numbers(name("w"), [ways, gates * units, 3]),
+      numbers(name("r"), [ways, gates * units, units]),
+      numbers(name("b"), [ways, gates * 2 * units]),
+    );
+    const args = ["x", name("w"), name("r"), name("b"), "", "", "", ""];
+    const states = opType === "LSTM" ? ["h", "c"] : ["h"];
+    states.forEach((state, at) => {
+      if (!more.includes("begins")) return;
+      inputs[name(state)] = [ways, batch, units];
+      args[5 + at] = name(state);
+    });
+    if (more.includes("peeps")) {
+      constants.push(numbers(name("p"), [ways, 3 * units]));
+      args[7] = name("p");
+    }
+    while (args.at(-1) === "") args.pop();
+    const results = ["y", ...states.map((state) => `y_${state}`)].map(name);
+    outputs.push(...results);
+    return node(opType, args, results, attrs);
+  });
+  const states = layers.reduce(
+    (sum, [opType, { direction }]) =>
+      sum + (opType === "LSTM" ? 2 : 1) * (direction === "bidirectional" ? 2 : 1),
+    0,
+  );
+  return { inputs, nodes, constants, outputs, targetFps: 200_000, states };
 }
 
 /** Two recurrent layers, the first backwards and forwards; of the second only the last step is read. */
@@ -222,17 +279,45 @@ const models: Readonly<Record<string, Small>> = {
   "one cell for the steps of an RNN, backwards": {
     ...recurrent("RNN", 5, { direction: "reverse" }),
     targetFps: 200_000,
+    states: 1,
   },
   "one cell for each layer, the first in both directions": {
     ...stacked(6),
     targetFps: 200_000,
+    states: 5,
   },
-  "an LSTM whose steps share a cell": { ...recurrent("LSTM", 6), targetFps: 200_000 },
+  "an LSTM whose steps share a cell": { ...recurrent("LSTM", 6), targetFps: 200_000, states: 2 },
   "an LSTM backwards and forwards whose steps share two cells": {
     ...recurrent("LSTM", 4, { ways: 2, direction: "bidirectional" }),
     targetFps: 200_000,
+    states: 4,
   },
-  "a GRU whose steps share two cells": { ...recurrent("GRU", 5), targetFps: 200_000 },
+  "a GRU whose steps share a cell": { ...recurrent("GRU", 5), targetFps: 200_000, states: 1 },
+  "cells with peepholes, one gate for input and forget, and limits": cells(1, [
+    ["LSTM", { hidden_size: 4 }, "peeps"],
+    ["LSTM", { hidden_size: 3, input_forget: 1, clip: 1.5 }, "peeps"],
+  ]),
+  "cells for a batch, whose states begin with inputs": cells(2, [
+    ["LSTM", { hidden_size: 4 }, "begins"],
+    ["GRU", { hidden_size: 3, linear_before_reset: 1, clip: 1 }, "begins"],
+    ["RNN", { hidden_size: 4, activations: ["Relu"], clip: 2 }, "begins"],
+  ]),
+  "cells of other activations, both ways, for a batch": cells(3, [
+    [
+      "GRU",
+      {
+        hidden_size: 4,
+        direction: "bidirectional",
+        activations: ["HardSigmoid", "Softsign", "Sigmoid", "Relu"],
+      },
+    ],
+    [
+      "LSTM",
+      { hidden_size: 2, direction: "reverse", activations: ["HardSigmoid", "Softsign", "Relu"] },
+      "begins",
+      "peeps",
+    ],
+  ]),
   "an encoder of a transformer": encoder(),
   "an encoder of a transformer, slowly": { ...encoder(), targetFps: 200_000 },
 };
@@ -260,13 +345,16 @@ function compileSmall(
   return folder;
 }
 
+const instancesOf = (folder: string, module: string): number =>
+  readFileSync(`${folder}/net.n2f/rtl/net_top.sv`, "utf8").split(`${module} #`).length - 1;
+const statesOf = (folder: string) => instancesOf(folder, "n2f_loop");
+
 describe("the steps of a recurrent layer", () => {
   /** Engines of the layer: one for the inputs of all steps, and those for the states. */
   const engines = (length: number, targetFps?: number, yaml?: string): number => {
     const small = recurrent("LSTM", length);
     const folder = compileSmall(targetFps === undefined ? small : { ...small, targetFps }, yaml);
-    const top = readFileSync(`${folder}/net.n2f/rtl/net_top.sv`, "utf8");
-    return top.match(/\bn2f_mvu #/g)?.length ?? 0;
+    return instancesOf(folder, "n2f_mvu");
   };
 
   it.each([3, 12])("share a cell where the rate allows it: %i of them", (length) => {
@@ -307,6 +395,7 @@ describe.skipIf(!tools.verilator)(
       "%s: every bit, and every cycle as predicted",
       async (_, small) => {
         const folder = compileSmall(small);
+        if (small.states !== undefined) expect(statesOf(folder)).toBe(small.states);
         await expectExact(`${folder}/net.n2f`, vectors);
       },
       600_000,
