@@ -14,7 +14,7 @@ import {
 import { fail } from "./base/index.ts";
 import { chooseWidths, type PrecisionReport, toInt8 } from "./choose-widths.ts";
 import type { CompileConfig } from "./config/index.ts";
-import type { Design, LayerPlan, SlowestNode } from "./design/index.ts";
+import type { Design, LayerPlan, LoopPlan, SlowestNode } from "./design/index.ts";
 import { emitSimulation } from "./emit/sim/index.ts";
 import { emitVerilog } from "./emit/verilog/index.ts";
 import {
@@ -81,6 +81,7 @@ export interface CompileSummary {
     readonly asked: Readonly<Record<string, LayerFolding>>;
     readonly layers: readonly LayerPlan[];
     readonly slowest: SlowestNode;
+    readonly loops: readonly LoopPlan[];
   };
   /** Reuse factors that differ, by layer. */
   readonly layerReuse: Readonly<Record<string, number>>;
@@ -321,6 +322,7 @@ function streamSummary(
       asked: Object.fromEntries(layers ?? []),
       layers: design.layers,
       slowest: design.slowest,
+      loops: design.loops,
     },
   };
 }

@@ -3,7 +3,7 @@ import { Command } from "commander";
 import { type PrecisionReport, targetText } from "../choose-widths.ts";
 import { type CompileSummary, compile } from "../compile.ts";
 import { loadConfig } from "../config/index.ts";
-import type { LayerPlan, SlowestNode } from "../design/index.ts";
+import type { LayerPlan, LoopPlan, SlowestNode } from "../design/index.ts";
 import { printGraph } from "../ir/index.ts";
 import { addPlanOptions, checkPlanFlags, type PlanFlags } from "./options.ts";
 import { decibel, Output, percent, short } from "./output.ts";
@@ -139,11 +139,37 @@ function printFolding(
   const products = layers.reduce((sum, layer) => sum + layer.products, 0);
   const multipliers = layers.reduce((sum, layer) => sum + layer.multipliers, 0);
   output.line();
-  const pace = paceOf(layers, stream?.slowest, intervalCycles);
+  const loops = stream?.loops ?? [];
+  const pace =
+    roundOf(loops, stream?.targetFps !== undefined) ??
+    paceOf(layers, stream?.slowest, intervalCycles);
   const busy = percent(products / (multipliers * intervalCycles));
   const work =
     multipliers === 0 ? "" : `${multipliers} multipliers, busy in ${busy} of the cycles; `;
   output.line(`  ${work}${pace}`);
+  for (const loop of loops) output.line(`  ${stepsOf(loop, loops)}`);
+}
+
+/** The loop that takes the whole interval, and what makes it shorter. */
+function roundOf(loops: readonly LoopPlan[], hasRate: boolean): string | undefined {
+  for (const { origin, steps, round } of loops) {
+    if (round === undefined) continue;
+    const { cycles, productCycles } = round;
+    const faster = hasRate ? "A higher --target-fps folds its products less; `" : "`";
+    const own = `${faster}LayerName: { ${origin.node}: { Static: false } }\` gives each step a cell`;
+    return `the pace is set by ${origin.node}, whose ${steps} steps take ${cycles} cycles each, one after the other: ${productCycles} to multiply, the rest until the state is back. ${own}`;
+  }
+  return undefined;
+}
+
+/** Whether the steps of a recurrent layer share a cell, and why. */
+function stepsOf(loop: LoopPlan, all: readonly LoopPlan[]): string {
+  const { origin, steps, isShared, why, hint } = loop;
+  const own = all.filter((other) => other.origin.node === origin.node);
+  const way = own.length > 1 ? `, direction ${own.indexOf(loop) + 1}` : "";
+  const cells = isShared ? `one cell for all ${steps} steps` : `a cell for each of ${steps} steps`;
+  const reason = why === undefined ? "" : `: ${why}`;
+  return `${origin.node} (${origin.type}${way}) has ${cells}${reason}${hint === undefined ? "" : `. ${hint}`}`;
 }
 
 /** What takes the whole interval: layers, or something else that stands between them. */
@@ -154,11 +180,8 @@ function paceOf(
 ): string {
   const most = layers.reduce((top, { cycles }) => Math.max(top, cycles), 0);
   const isNearly = (cycles: number) => cycles >= 0.97 * intervalCycles;
-  const limiting = layers
-    .filter(({ cycles }) => cycles === most)
-    .map(({ origin }) => origin.node)
-    .slice(0, 3)
-    .join(", ");
+  const slowest = layers.filter(({ cycles }) => cycles === most);
+  const limiting = [...new Set(slowest.map(({ origin }) => origin.node))].slice(0, 3).join(", ");
   if (layers.length > 0 && isNearly(most))
     return `the pace is set by ${limiting}: ${most} of ${intervalCycles} cycles`;
   const slowestLayer = layers.length > 0 ? `; the slowest layer, ${limiting}, takes ${most}` : "";

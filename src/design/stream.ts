@@ -9,6 +9,8 @@ export interface StreamDesign extends DesignBase {
   /** Texts of the memory files, by name. */
   readonly memories: ReadonlyMap<string, string>;
   readonly layers: readonly LayerPlan[];
+  /** What became of recurrent layers over several steps. */
+  readonly loops: readonly LoopPlan[];
   /** The node that needs the most cycles for an inference, when nothing keeps it waiting. */
   readonly slowest: SlowestNode;
   /** The device whose budgets were kept, where one was given. */
@@ -19,6 +21,27 @@ export interface SlowestNode {
   readonly title: string;
   readonly origin: Origin;
   readonly cycles: number;
+}
+
+/** How the steps of a recurrent layer, or of one direction of it, are made. */
+export interface LoopPlan {
+  readonly name: string;
+  readonly origin: Origin;
+  readonly steps: number;
+  /** Whether one cell makes all of them. */
+  readonly isShared: boolean;
+  /** Why it is so, and what would change it; absent: as the configuration says. */
+  readonly why?: string;
+  readonly hint?: string;
+  /** Where the cell that they share sets the pace. */
+  readonly round?: RoundPlan;
+}
+
+/** The way of a state round a cell, until the next step can begin. */
+export interface RoundPlan {
+  readonly cycles: number;
+  /** Those in which the engines of the cell multiply, one after the other. */
+  readonly productCycles: number;
 }
 
 /** Where beats come from or go to: a port of a node, by its number in `nodes`. */

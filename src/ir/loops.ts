@@ -1,5 +1,12 @@
 import { formatText } from "../fixed/index.ts";
-import { type Graph, getValue, type OpValue, type Value, type ValueId } from "./graph.ts";
+import {
+  type Graph,
+  getValue,
+  type OpValue,
+  type Origin,
+  type Value,
+  type ValueId,
+} from "./graph.ts";
 
 /**
  * A recurrent layer in a graph in which it is unrolled: steps that do the same to their row of a sequence and to what
@@ -19,6 +26,8 @@ export interface Loop {
 /** A graph has states of this name that do not make a loop of equal steps. */
 export interface BrokenLoop {
   readonly name: string;
+  readonly steps: number;
+  readonly origin: Origin;
   readonly why: string;
 }
 
@@ -57,7 +66,8 @@ function loopOf(
   const isWhole =
     values.length === steps * ports &&
     states.every((own) => own.length === ports && own.every((value) => value !== undefined));
-  if (!isWhole || steps < 2) return { name, why: "it lacks states" };
+  const { origin } = values[0];
+  if (!isWhole || steps < 2) return { name, steps, origin, why: "it lacks states" };
 
   const members = states.map(() => new Map<number, OpValue>());
   const rows = new Map<ValueId, OpValue>();
@@ -103,6 +113,7 @@ function loopOf(
     // The same thing twice in one step is one thing.
     if (!members[step].has(role)) members[step].set(role, value);
   }
+  const inFirst = new Set([...stepOf].flatMap(([id, step]) => (step === 0 ? roles.get(id) : [])));
   // What some step but the last does and another does not belongs to none of them.
   for (const role of [...members[0].keys()])
     if (members.some((own, step) => step < steps - 1 && !own.has(role))) members[0].delete(role);
@@ -111,13 +122,40 @@ function loopOf(
   for (let port = 0; port < ports; port++) {
     const all = states.slice(1).map((own) => own[port].args[0]);
     const role = roles.get(all[0]);
-    if (role === undefined || !all.every((id, step) => members[step].get(role)?.id === id))
-      return { name, why: "its steps are not alike" };
+    const areAlike = all.every(
+      (id, step) => role !== undefined && members[step].get(role)?.id === id,
+    );
+    if (areAlike) continue;
+    const odd = all.findIndex((id) => roles.get(id) !== role);
+    if (odd < 0) return { name, steps, origin, why: "its steps are not alike" };
+    const isAlike = (id: ValueId) => inFirst.has(roles.get(id)) || stepOf.get(id) !== odd;
+    return { name, steps, origin, why: unlike(graph, all[odd], odd, isAlike) };
   }
   return { name, steps, states, members, rows };
 }
 
 const shared = -1;
+
+/** What a step does otherwise than the first: the earliest value on the way to the next state. */
+function unlike(
+  graph: Graph,
+  next: ValueId,
+  step: number,
+  isAlike: (id: ValueId) => boolean,
+): string {
+  let at = next;
+  for (;;) {
+    const value = getValue(graph, at);
+    const before = value.kind === "op" ? value.args.find((id) => !isAlike(id)) : undefined;
+    if (before !== undefined) {
+      at = before;
+      continue;
+    }
+    const format = value.quant === undefined ? "" : ` in ${formatText(value.quant.format)}`;
+    const what = value.kind === "op" ? `${value.op} ${at}${format}` : at;
+    return `its steps are not alike: the first has nothing like ${what} of step ${step}`;
+  }
+}
 
 /** The place of a row in a sequence of so many; nothing where a value is none. */
 function rowOf(graph: Graph, { op, args, attrs }: OpValue, steps: number): number | undefined {

@@ -3,9 +3,11 @@ import type { onnx } from "onnx-proto";
 import { describe, expect, it } from "vitest";
 import { readBundle } from "../../src/artifact/index.ts";
 import { Random } from "../../src/base/index.ts";
-import { compile, loadConfig } from "../../src/index.ts";
+import type { LoopPlan } from "../../src/design/index.ts";
+import { type CompileSummary, compile, loadConfig } from "../../src/index.ts";
 import { sizeOf } from "../../src/tensor/index.ts";
 import { tools } from "../support/hw.ts";
+import { problemOf } from "../support/problem.ts";
 import { expectExact } from "../support/streamed.ts";
 import { temporaryFolder } from "../support/temporary.ts";
 import { floats, modelBytes, value } from "../unit/onnx/build.ts";
@@ -323,10 +325,15 @@ const models: Readonly<Record<string, Small>> = {
 };
 
 /** Compiles it as streams, with 8 bits; the folder in which net.n2f is. */
-function compileSmall(
+function compileSmall(small: Small, yaml = ""): string {
+  return compileAll(small, yaml).folder;
+}
+
+/** The same, and what is said of it. */
+function compileAll(
   { inputs, nodes, constants = [], outputs = ["y"], targetFps, opset = 13 }: Small,
   yaml = "",
-): string {
+): { readonly folder: string; readonly summary: CompileSummary } {
   const folder = temporaryFolder();
   const graph = {
     node: [...nodes],
@@ -338,11 +345,11 @@ function compileSmall(
   writeFileSync(`${folder}/net.onnx`, bytes);
   writeFileSync(`${folder}/net.yaml`, yaml);
   const flags = { architecture: "stream", precision: "8", ...(targetFps && { targetFps }) };
-  compile(`${folder}/net.onnx`, `${folder}/net.n2f`, {
+  const summary = compile(`${folder}/net.onnx`, `${folder}/net.n2f`, {
     config: loadConfig(yaml === "" ? undefined : `${folder}/net.yaml`, flags),
     calibration: [],
   });
-  return folder;
+  return { folder, summary };
 }
 
 const instancesOf = (folder: string, module: string): number =>
@@ -374,13 +381,58 @@ describe("the steps of a recurrent layer", () => {
   });
 
   it("have a cell each where the rate needs it, or nothing is said", () => {
-    expect(engines(4, 4_000_000)).toBe(4);
+    expect(engines(4, 8_000_000)).toBe(4);
     expect(engines(4)).toBe(4);
   });
 
   it("do as the configuration says", () => {
     expect(engines(4, undefined, "LayerName: { y: { Static: true } }")).toBe(2);
     expect(engines(4, 100_000, "LayerName: { y: { Static: false } }")).toBe(4);
+  });
+
+  /** What is said of the only loop. */
+  const told = (length: number, targetFps?: number, yaml?: string) => {
+    const small = recurrent("LSTM", length);
+    const all = compileAll(targetFps === undefined ? small : { ...small, targetFps }, yaml);
+    const { stream, intervalCycles } = all.summary;
+    expect(stream?.loops.length).toBe(1);
+    return { ...(stream?.loops[0] as LoopPlan), intervalCycles };
+  };
+
+  it("are said to share a cell or not, with the reason and what would change it", () => {
+    const fastest = told(4);
+    expect(fastest).toMatchObject({ steps: 4, isShared: false, why: "it is the fastest" });
+    expect(fastest.hint).toContain("LayerName: { y: { Static: true } }");
+    const tooSlow = told(4, 8_000_000);
+    expect(tooSlow).toMatchObject({ isShared: false });
+    expect(tooSlow.why).toMatch(/^one for all does not do: an inference in 25 cycles is wanted;/);
+    const asked = told(4, 100_000, "LayerName: { y: { Static: false } }");
+    expect(asked.isShared || asked.why).toBeFalsy();
+  });
+
+  it("say how long their round is, where it sets the pace", () => {
+    const { isShared, round, intervalCycles } = told(12, 100_000);
+    expect(isShared).toBe(true);
+    expect(round?.cycles).toBe(Math.round(intervalCycles / 12));
+    expect(round?.productCycles).toBeLessThan(round?.cycles ?? 0);
+  });
+
+  it("stand still with FIFOs by hand that hold less than a state, until they are as deep as is said", () => {
+    const small = recurrent("LSTM", 4);
+    const depth = (beats: number) =>
+      `LayerName: { y: { Static: true, FifoDepth: ${beats}, PE: 4, SIMD: 1 } }`;
+    const problem = problemOf(() => compileSmall(small, depth(2)));
+    expect(problem?.code).toBe("N2F_DESIGN_DEADLOCK");
+    expect(problem?.message).toMatch(
+      /nothing moves any more: the FIFO from n\d+_\w+ to n\d+_\w+, full/,
+    );
+    expect(problem?.at).toBe("y (LSTM)");
+    const needed = Number(problem?.hint?.match(/^Set FifoDepth of y to (\d+) or more/)?.[1]);
+    expect(needed).toBeGreaterThan(2);
+    expect(problemOf(() => compileSmall(small, depth(needed - 1)))?.code).toBe(
+      "N2F_DESIGN_DEADLOCK",
+    );
+    expect(compileSmall(small, depth(needed))).toBeDefined();
   });
 });
 

@@ -195,3 +195,30 @@ export function findDeadlock(
     best ?? { channel: stuck.deadlock[0] ?? flow.source, depth: unlimited, cycle: stuck.cycles }
   );
 }
+
+/**
+ * The least depth of several channels with which a network runs that stands still with smaller ones; nothing where they
+ * are not the cause.
+ */
+export function leastCommonDepth(
+  flow: Dataflow,
+  depths: Int32Array,
+  channels: readonly number[],
+  patienceCycles: number,
+): number | undefined {
+  const run = (depth: number) => {
+    const trial = Int32Array.from(depths);
+    for (const channel of channels) trial[channel] = Math.max(depth, depths[channel]);
+    return simulateDataflow(flow, trial, { inferences: 3, patienceCycles });
+  };
+  const free = run(unlimited);
+  if (free.deadlock !== undefined) return undefined;
+  let low = Math.min(...channels.map((channel) => depths[channel])) + 1;
+  let high = Math.max(low, ...channels.map((channel) => free.occupancy[channel]));
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (run(middle).deadlock === undefined) high = middle;
+    else low = middle + 1;
+  }
+  return high;
+}

@@ -5,7 +5,13 @@ import { originText } from "../../ir/index.ts";
 import type { CostModel } from "../cost-model.ts";
 import { networkCost } from "./cost.ts";
 import { dataflowOf } from "./dataflow.ts";
-import { findDeadlock, type SizedFifos, sizeFifos, withDepths } from "./depths.ts";
+import {
+  findDeadlock,
+  leastCommonDepth,
+  type SizedFifos,
+  sizeFifos,
+  withDepths,
+} from "./depths.ts";
 import type { NetworkBuilder } from "./network-builder.ts";
 import { unlimited } from "./simulate.ts";
 import { fits } from "./solve.ts";
@@ -51,7 +57,7 @@ export function planFifos(
     const depths = sized.depths.map((depth, channel) => byHand[channel] ?? depth);
     sized = withDepths(flow, depths, interval, patienceCycles);
   }
-  if (sized.isStuck) return reportDeadlock(network, sized.depths, patienceCycles);
+  if (sized.isStuck) return reportDeadlock(network, sized.depths, byHand, patienceCycles);
   const { depths, latencyCycles, intervalCycles } = sized;
   return { ...placeFifos(network, depths, model, budget), latencyCycles, intervalCycles };
 }
@@ -85,25 +91,32 @@ function placeFifos(
 function reportDeadlock(
   { nodes, edges }: NetworkBuilder,
   depths: Int32Array,
+  byHand: readonly (number | undefined)[],
   patienceCycles: number,
 ): never {
   const flow = dataflowOf({ nodes, edges });
   const deadlock = findDeadlock(flow, depths, patienceCycles);
   if (deadlock === undefined) throw new Error("a network that stands still runs on a second look");
-  const { channel, depth, cycle } = deadlock;
+  const { cycle } = deadlock;
+  const isCure = deadlock.depth < unlimited;
+  // One by itself does not do: those that are set by hand, all of a node at once.
+  const own = isCure ? [] : byHand.flatMap((depth, at) => (depth === undefined ? [] : [at]));
+  const common = isCure ? deadlock.depth : leastCommonDepth(flow, depths, own, patienceCycles);
+  const channel = isCure ? deadlock.channel : (own.find((at) => depths[at] < (common ?? 0)) ?? 0);
   const { from, to } = edges[channel];
   const name = (node: number) => (node < 0 ? "the packets" : nodes[node].name);
   const { origin } = nodes[Math.max(0, to.node)];
   const where = `the FIFO from ${name(from.node)} to ${name(to.node)}, full with ${depths[channel]} beats`;
-  const isCure = depth < unlimited;
+  const needs = isCure ? `needs ${common}` : "is one of several that are too small";
   return fail(
     "N2F_DESIGN_DEADLOCK",
-    `after ${cycle - patienceCycles} cycles nothing moves any more: ${where}, ${isCure ? `needs ${depth}` : "is one of several that are too small"}`,
+    `after ${cycle - patienceCycles} cycles nothing moves any more: ${where}, ${needs}`,
     {
       at: originText(origin),
-      hint: isCure
-        ? `Set FifoDepth of ${origin.node} to ${depth} or more, or leave it out: the least depths for full speed are then found.`
-        : "Leave out FifoDepth: the least depths for full speed are then found.",
+      hint:
+        common === undefined
+          ? "Leave out FifoDepth: the least depths for full speed are then found."
+          : `Set FifoDepth of ${origin.node} to ${common} or more, or leave it out: the least depths for full speed are then found.`,
     },
   );
 }

@@ -13,7 +13,7 @@ export interface FoldingPoint {
   readonly multiplier: number;
   /** DSP slices that sums of pairs of products run through; 1 elsewhere. */
   readonly chain: number;
-  /** Of an engine in a loop: what a longer way through it adds, in all steps. */
+  /** Of an engine in a loop: by how much its results come later than those of the fastest, in all steps. */
   readonly lagCycles: number;
   readonly memory: number;
   /** Depthwise: whether all taps of a window are multiplied at once. */
@@ -95,16 +95,18 @@ export function foldingPoints(
 ): FoldingPoint[] {
   const points: FoldingPoint[] = [];
   const hasPairs = asked.hasPairs ?? true;
-  const add = (point: Draft, most = 0) => {
+  const add = (point: Draft, mostLag = 0) => {
     for (const style of stylesOf(layer, point, hasPairs)) {
-      if (style.lagCycles > most) continue;
+      if (style.lagCycles > mostLag) continue;
+      const isSpread = point.cycles > layer.vectors;
+      const lagCycles = style.lagCycles + (isSpread ? spreadLag * (layer.rounds ?? 0) : 0);
       for (const memory of [0, 1]) {
-        const full = { ...point, ...style, memory };
+        const full = { ...point, ...style, lagCycles, memory };
         points.push({ ...full, cost: cost(layer, full) });
       }
     }
   };
-  const { vectors, k, n } = layer;
+  const { vectors, k, n, rounds } = layer;
   const limit = asked.reuse === undefined ? cycles : Math.min(cycles, vectors * asked.reuse);
   const isAsked = asked.pe !== undefined || asked.simd !== undefined;
   const within = isAsked ? Number.POSITIVE_INFINITY : limit;
@@ -136,7 +138,9 @@ export function foldingPoints(
     const sf = Math.ceil(k / simd);
     const styles = stylesOf(layer, { simd, pe: n }, hasPairs);
     for (const lag of new Set(styles.map(({ lagCycles }) => lagCycles))) {
-      const room = Math.floor((limit - lag) / (vectors * sf));
+      if (rounds !== undefined && sf === 1 && vectors + lag <= limit && !isAsked)
+        add({ simd, pe: n, rows: 1, cycles: vectors, isParallel: false }, lag);
+      const room = Math.floor((limit - lag - spreadLag * (rounds ?? 0)) / (vectors * sf));
       if (room < 1 && !isAsked) continue;
       const pe = asked.pe ?? Math.ceil(n / Math.max(1, Math.min(n, room)));
       const nf = Math.ceil(n / pe);
@@ -149,6 +153,11 @@ export function foldingPoints(
 type Style = Pick<FoldingPoint, "multiplier" | "chain" | "lagCycles">;
 type Draft = Omit<FoldingPoint, "cost" | "memory" | keyof Style>;
 
+/**
+ * In a loop: cycles of a step that it is longer where results come in several beats. Those are cut to other lanes on
+ * their way round, and a state is there with its last.
+ */
+const spreadLag = 3;
 /** Stages of an engine up to which its length is not asked for: those of the shortest. */
 const fewStages = 7;
 /** In a loop chains may also be so short: their sums are made by adders, but come sooner. */

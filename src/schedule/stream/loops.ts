@@ -6,6 +6,7 @@ import {
   isBroken,
   type Loop,
   type OpValue,
+  type Origin,
   type Registry,
   type Value,
   type ValueId,
@@ -14,6 +15,7 @@ import {
 /** A recurrent layer whose steps are made one after the other by the same hardware. */
 export interface RolledLoop {
   readonly name: string;
+  readonly origin: Origin;
   readonly steps: number;
   /** One step: its inputs are rows and states, its outputs what is needed of it. */
   readonly body: Graph;
@@ -39,6 +41,16 @@ export interface RolledGraph {
   readonly graph: Graph;
   /** By their results. */
   readonly loops: ReadonlyMap<ValueId, RolledLoop>;
+  readonly kept: readonly KeptLoop[];
+}
+
+/** A loop whose steps stay as they are. */
+export interface KeptLoop {
+  readonly name: string;
+  readonly origin: Origin;
+  readonly steps: number;
+  /** Why they cannot be made by one copy; absent: it was not wanted. */
+  readonly why?: string;
 }
 
 /** Most steps of which a result alone is read by somebody. */
@@ -55,9 +67,21 @@ export function rollLoops(
   isWanted: (state: OpValue) => boolean,
 ): RolledGraph {
   const found = findLoops(graph);
-  const rolled = found.flatMap((loop) =>
-    isBroken(loop) || !isWanted(loop.states[0][0]) ? [] : (rollLoop(graph, loop) ?? []),
-  );
+  const rolled: RolledLoop[] = [];
+  const kept: KeptLoop[] = [];
+  for (const loop of found) {
+    const { name, steps } = loop;
+    if (isBroken(loop)) {
+      kept.push(loop);
+      continue;
+    }
+    const [first] = loop.states[0];
+    const { origin } = first;
+    const result = rollLoop(graph, loop);
+    if (typeof result === "string") kept.push({ name, steps, origin, why: result });
+    else if (isWanted(first)) rolled.push(result);
+    else kept.push({ name, steps, origin });
+  }
   const loops = new Map<ValueId, RolledLoop>();
   for (const loop of rolled) for (const { id } of loop.results) loops.set(id, loop);
   const values = new Map<ValueId, Value>();
@@ -67,7 +91,7 @@ export function rollLoops(
   }
   // Steps that stay as they are may begin with a constant.
   const left = { ...graph, values };
-  return { graph: rolled.length === found.length ? left : foldCodes(left, ops), loops };
+  return { graph: kept.length === 0 ? left : foldCodes(left, ops), loops, kept };
 }
 
 /** What a loop reads of the network. */
@@ -82,7 +106,8 @@ function loopValue(value: OpValue, loop: RolledLoop): OpValue {
   return { ...value, op: "loop", attrs: { loop: loop.name }, args: argsOf(loop) };
 }
 
-function rollLoop(graph: Graph, loop: Loop): RolledLoop | undefined {
+/** One copy for all steps, or why there cannot be one. */
+function rollLoop(graph: Graph, loop: Loop): RolledLoop | string {
   const { name, steps, states, members } = loop;
   /** The step and the role of each member, and whether it depends on a state. */
   const places = new Map<ValueId, { readonly step: number; readonly role: number }>();
@@ -94,7 +119,7 @@ function rollLoop(graph: Graph, loop: Loop): RolledLoop | undefined {
     }
   });
   const results = resultsOf(graph, loop, (id) => (stateful.has(id) ? places.get(id) : undefined));
-  if (results === undefined) return undefined;
+  if (results === undefined) return `more than ${mostPicks} of its steps are read by themselves`;
 
   const needed = new Set<ValueId>();
   const ports = new Map<ValueId, number>(states[0].map(({ id }, port) => [id, port]));
@@ -119,7 +144,7 @@ function rollLoop(graph: Graph, loop: Loop): RolledLoop | undefined {
     const isMember = places.get(id)?.step === 0;
     return isMember && value.kind === "op" && value.args.every(need);
   };
-  if (!results.every(({ of }) => need(of))) return undefined;
+  if (!results.every(({ of }) => need(of))) return "a step needs more than its row and the state";
 
   const values = new Map<ValueId, Value>();
   for (const value of graph.values.values()) {
@@ -133,7 +158,8 @@ function rollLoop(graph: Graph, loop: Loop): RolledLoop | undefined {
   }
   const ends = [...results.map(({ of }) => of), ...[...used.values()].map(({ next }) => next)];
   const outputs = ends.map((value) => ({ name: value, value }));
-  return { name, steps, body: { name, values, outputs }, rows, states: used, results };
+  const { origin } = states[0][0];
+  return { name, origin, steps, body: { name, values, outputs }, rows, states: used, results };
 }
 
 /** What is read of a loop; nothing where somebody wants more than all steps or a few. */

@@ -14,13 +14,26 @@ export interface Round {
   readonly share: number;
   /** Cycles of a step in which no engine works. */
   readonly waitCycles: number;
+  /** What is left to the engine at least: of how long a fast round waits, a slow one says little. */
+  readonly leastCycles: number;
 }
 
-/** Cycles of a step between engines, before a network has told: of pipelines, FIFOs and the loop's module. */
-const firstGuess = 20;
+/**
+ * Cycles of a step outside of the products, before a network has told: of the loop's module and its FIFOs, and for
+ * each engine of its stages, the pipeline behind it and their FIFOs. Rather too few: a round that is longer is learned,
+ * a folding that is left out is not.
+ */
+const firstGuess = { loop: 4, engine: 9 };
 
-/** The rounds of all engines in loops. */
-export function planRounds(units: Iterable<Unit>): Map<EngineLayer, Round> {
+/** Cycles of a step that the fastest engine may have on top of its one: the sums of its many products take longer. */
+const spareLag = 3;
+
+/**
+ * The rounds of all engines in loops.
+ *
+ * @param hasRate a rate is asked for: what it leaves to the engines is known too badly to refuse it
+ */
+export function planRounds(units: Iterable<Unit>, hasRate: boolean): Map<EngineLayer, Round> {
   const rounds = new Map<EngineLayer, Round>();
   for (const unit of units) {
     if (unit.kind !== "loop") continue;
@@ -34,17 +47,25 @@ export function planRounds(units: Iterable<Unit>): Map<EngineLayer, Round> {
         loop,
         steps: loop.steps,
         share: (layer.k * layer.n) / work,
-        waitCycles: firstGuess,
+        waitCycles: firstGuess.loop + firstGuess.engine * layers.length,
+        leastCycles: layer.vectors + (hasRate ? spareLag * loop.steps : 0),
       });
   }
   return rounds;
 }
 
+/** The same with nothing left to engines but the fastest, where the time that seems to be left is less. */
+export function hurry(rounds: ReadonlyMap<EngineLayer, Round>): Map<EngineLayer, Round> {
+  return new Map(
+    [...rounds].map(([layer, round]) => [layer, { ...round, leastCycles: layer.vectors }]),
+  );
+}
+
 /** Cycles that an engine may work for an inference. */
 export function cyclesWithin(interval: number, round: Round | undefined): number {
   if (round === undefined) return interval;
-  const { steps, share, waitCycles } = round;
-  return Math.max(0, Math.floor((interval - steps * waitCycles) * share + 1e-6));
+  const { steps, share, waitCycles, leastCycles } = round;
+  return Math.max(leastCycles, Math.floor((interval - steps * waitCycles) * share + 1e-6));
 }
 
 /** The least interval in which an engine may work so many cycles. */
@@ -78,4 +99,19 @@ export function learnRounds(
       return [layer, { ...round, waitCycles }];
     }),
   );
+}
+
+/** Cycles of a step of each loop: of all of it, about, and of the products alone. */
+export function stepCycles(
+  rounds: ReadonlyMap<EngineLayer, Round>,
+  points: ReadonlyMap<EngineLayer, FoldingPoint>,
+): Map<RolledLoop, { readonly all: number; readonly products: number }> {
+  const loops = new Map<RolledLoop, { readonly all: number; readonly products: number }>();
+  for (const [layer, { loop, steps, waitCycles }] of rounds) {
+    const { cycles, lagCycles } = points.get(layer) ?? { cycles: 0, lagCycles: 0 };
+    const { all, products } = loops.get(loop) ?? { all: waitCycles, products: 0 };
+    const sum = all + (cycles + lagCycles) / steps;
+    loops.set(loop, { all: sum, products: products + cycles / steps });
+  }
+  return loops;
 }

@@ -1,13 +1,12 @@
 import type { Resources } from "../../artifact/index.ts";
 import { Nn2fpgaError } from "../../base/index.ts";
-import type { LayerPlan, SlowestNode, StreamDesign } from "../../design/index.ts";
+import type { LayerPlan, LoopPlan, SlowestNode, StreamDesign } from "../../design/index.ts";
 import { containerBytes } from "../../fixed/index.ts";
 import {
   type Graph,
   getValue,
   inputsOf,
   type OpValue,
-  type Origin,
   quantOf,
   type Registry,
   type ValueId,
@@ -20,6 +19,7 @@ import type { EngineLayer } from "./engine-layer.ts";
 import { type FifoPlan, planFifos } from "./fifos.ts";
 import { fitNetwork } from "./fit.ts";
 import type { LayerFolding } from "./folding.ts";
+import { planLoops, withRounds } from "./loop-plans.ts";
 import { rollLoops } from "./loops.ts";
 import { widestBeatBits } from "./lower/context.ts";
 import { type Lowered, lowerGraph } from "./lower/lower-graph.ts";
@@ -27,7 +27,7 @@ import type { NetworkBuilder } from "./network-builder.ts";
 import { type Slowest, slowestNode } from "./pace.ts";
 import { interleaveParts } from "./parts.ts";
 import { refuseMisfit, refuseRate } from "./refusals.ts";
-import { learnRounds, planRounds } from "./rounds.ts";
+import { hurry, learnRounds, planRounds } from "./rounds.ts";
 import { type Folding, type FoldingProblem, fits, isMisfit } from "./solve.ts";
 import { type Budget, budgetKinds, type Target } from "./target.ts";
 import { allUnits, planUnits, type Unit } from "./units.ts";
@@ -50,6 +50,8 @@ const attempts = 5;
 /** Times that what loops need is learned from a network, and how well it is known when it is known well enough. */
 const mostLessons = 3;
 const foreseen = 0.02;
+/** The share of the interval from which on a node sets the pace by itself. */
+const nearly = 0.97;
 
 /**
  * Plans the streaming architecture for a quantized graph: folds each layer, joins the engines by FIFOs, and
@@ -65,28 +67,27 @@ export function scheduleStream(
   top: string,
   options: StreamOptions,
 ): StreamDesign {
-  const isStatic = (origin: Origin, id: ValueId) =>
-    (options.layers?.get(origin.node) ?? options.layers?.get(id))?.isStatic;
+  const asked = ({ origin }: Pick<OpValue, "origin">) => options.layers?.get(origin.node)?.isStatic;
+  const hasRate = options.targetFps !== undefined;
   const cut = interleaveParts(graph, ops);
   let isOpen = false;
-  const plan = (otherwise: boolean) => {
-    const shares = ({ origin, id }: Pick<OpValue, "origin" | "id">) => {
-      const asked = isStatic(origin, id);
-      if (asked === undefined) isOpen = true;
-      return asked ?? otherwise;
+  const plan = (otherwise: boolean, misfit?: string) => {
+    const shares = (state: OpValue) => {
+      if (asked(state) === undefined) isOpen = true;
+      return asked(state) ?? otherwise;
     };
     const rolled = rollLoops(cut, ops, shares);
+    const loops = planLoops(rolled, { asked, hasRate, ...(misfit && { misfit }) });
     const units = planUnits(rolled.graph, ops, rolled.loops);
-    return scheduleUnits(rolled.graph, ops, top, units, options);
+    return scheduleUnits(rolled.graph, ops, top, units, loops, options);
   };
   // A rate is asked for: the cheaper first. None is: the faster.
-  const isCheaperFirst = options.targetFps !== undefined;
   try {
-    return plan(isCheaperFirst);
+    return plan(hasRate);
   } catch (error) {
-    const isMisfit = error instanceof Nn2fpgaError && error.problems[0].code === "N2F_DESIGN_SIZE";
-    if (!isMisfit || !isOpen) throw error;
-    return plan(!isCheaperFirst);
+    const [problem] = error instanceof Nn2fpgaError ? error.problems : [];
+    if (problem?.code !== "N2F_DESIGN_SIZE" || !isOpen) throw error;
+    return plan(!hasRate, problem.message);
   }
 }
 
@@ -95,6 +96,7 @@ function scheduleUnits(
   ops: Registry,
   top: string,
   units: ReadonlyMap<ValueId, Unit>,
+  loops: readonly LoopPlan[],
   options: StreamOptions,
 ): StreamDesign {
   const { clockMhz, target, targetFps } = options;
@@ -123,7 +125,7 @@ function scheduleUnits(
   let problem: FoldingProblem = { layers, asked, cost, budget: target.budget, leastInterval };
   if (wanted !== undefined) problem = { ...problem, wantedInterval: wanted };
   let lessons = 0;
-  const rounds = planRounds(allUnits(units));
+  const rounds = planRounds(allUnits(units), wanted !== undefined);
   if (rounds.size > 0) problem = { ...problem, rounds };
   onProgress("folding the layers");
   for (let attempt = 1; ; attempt++) {
@@ -156,6 +158,10 @@ function scheduleUnits(
       return {
         ...describe(graph, top, fitted.network, folding, plan, maxLevels, options),
         slowest: whatIsSlowest(network, slowest),
+        loops:
+          problem.rounds === undefined || slowest.cycles > nearly * intervalCycles
+            ? loops
+            : withRounds(loops, problem.rounds, folding.points, intervalCycles),
       };
     if (attempt === attempts) {
       if (wanted !== undefined && !isFast)
@@ -178,6 +184,7 @@ function scheduleUnits(
       const goal = problem.wantedInterval ?? wanted;
       const wantedInterval = Math.floor((goal * wanted) / intervalCycles);
       problem = { ...problem, wantedInterval };
+      if (problem.rounds !== undefined) problem = { ...problem, rounds: hurry(problem.rounds) };
     }
   }
 }
@@ -241,7 +248,7 @@ function describe(
   { edges, latencyCycles, intervalCycles }: FifoPlan,
   maxLevels: number,
   { clockMhz, target }: StreamOptions,
-): Omit<StreamDesign, "slowest"> {
+): Omit<StreamDesign, "slowest" | "loops"> {
   const plans = [...folding.points].map(
     ([layer, { pe, simd, rows, cycles, cost, isParallel }]): LayerPlan => ({
       name: layer.id,

@@ -2,59 +2,14 @@ import { describe, expect, it } from "vitest";
 import { Random } from "../../../../src/base/index.ts";
 import { maxCode, minCode } from "../../../../src/fixed/index.ts";
 import { evaluateFixed, type Graph, inputsOf, quantOf } from "../../../../src/ir/index.ts";
-import { importModel } from "../../../../src/onnx/index.ts";
 import { ops } from "../../../../src/ops/index.ts";
-import { runPasses } from "../../../../src/passes/index.ts";
-import {
-  defaultQuantizeOptions,
-  gatherStatistics,
-  quantizeGraph,
-} from "../../../../src/quantize/index.ts";
 import { interleaveParts } from "../../../../src/schedule/stream/parts.ts";
 import { planUnits } from "../../../../src/schedule/stream/units.ts";
-import { makeTensor, sizeOf } from "../../../../src/tensor/index.ts";
-import { floats, read, value } from "../../onnx/build.ts";
+import { sizeOf } from "../../../../src/tensor/index.ts";
+import { quantizedNoise, recurrentLayer, smallTensor } from "../../../support/recurrent.ts";
+import { value } from "../../onnx/build.ts";
 
-const random = new Random(3);
-const numbers = (count: number) => Array.from({ length: count }, () => random.normal());
-const tensor = (name: string, dims: number[]) => ({
-  ...floats(
-    name,
-    numbers(sizeOf(dims)).map((x) => Math.fround(x / 2)),
-  ),
-  dims,
-});
-
-/** A layer of 3 units over 3 steps of 2 numbers, quantized to 8 bits. */
-function layer(opType: string, gates: number, attributes: Record<string, number> = {}): Graph {
-  const attribute = Object.entries({ hidden_size: 3, ...attributes }).map(([name, i]) => ({
-    ...{ name, type: 2, i },
-  }));
-  return quantized({
-    node: [{ name: "r", opType, input: ["x", "w", "r", "b"], output: ["y"], attribute }],
-    input: [value("x", [3, 2, 2])],
-    output: [{ name: "y", type: { tensorType: { elemType: 1 } } }],
-    initializer: [
-      tensor("w", [1, gates * 3, 2]),
-      tensor("r", [1, gates * 3, 3]),
-      tensor("b", [1, gates * 6]),
-    ],
-  });
-}
-
-function quantized(graph: Parameters<typeof read>[0]): Graph {
-  const imported = runPasses(importModel(read(graph)), ops);
-  const feeds = [1, 2].map(
-    () =>
-      new Map(
-        inputsOf(imported).map(({ id, shape }) => [id, makeTensor(shape, numbers(sizeOf(shape)))]),
-      ),
-  );
-  const statistics = gatherStatistics(imported, ops, feeds);
-  const width = { kind: "width" as const, widthBits: 8 };
-  return quantizeGraph(imported, ops, statistics, { ...defaultQuantizeOptions, default: width })
-    .graph;
-}
+const random = new Random(5);
 
 /** All outputs for some codes at the inputs. */
 function outputsOf(graph: Graph, codes: readonly bigint[]): (readonly bigint[] | undefined)[] {
@@ -75,7 +30,7 @@ describe("the gates of a recurrent layer", () => {
     ["GRU", 3, {}, [2, 3]],
     ["GRU", 3, { linear_before_reset: 1 }, [3]],
   ] as const)("of %s leave side by side, and mean the same", (opType, gates, attributes, steps) => {
-    const before = layer(opType, gates, attributes);
+    const before = recurrentLayer(opType, gates, attributes);
     const after = interleaveParts(before, ops);
     expect([...new Set(stepsOfSlices(after))].sort()).toEqual(steps);
     for (let trial = 0; trial < 8; trial++) {
@@ -95,7 +50,7 @@ describe("the gates of a recurrent layer", () => {
 });
 
 it("parts stay one behind the other where somebody reads all of them", () => {
-  const graph = quantized({
+  const graph = quantizedNoise({
     node: [
       { opType: "MatMul", input: ["x", "w"], output: ["y"] },
       {
@@ -109,7 +64,7 @@ it("parts stay one behind the other where somebody reads all of them", () => {
     input: [value("x", [2, 4])],
     output: ["y", "z"].map((name) => ({ name, type: { tensorType: { elemType: 1 } } })),
     initializer: [
-      tensor("w", [4, 6]),
+      smallTensor("w", [4, 6]),
       { name: "halves", dataType: 7, dims: [2], int64Data: [3, 3] },
     ],
   });
