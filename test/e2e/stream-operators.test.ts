@@ -52,6 +52,8 @@ interface Small {
   readonly outputs?: readonly string[];
   readonly targetFps?: number;
   readonly opset?: number;
+  /** Of the configuration. */
+  readonly yaml?: string;
   /** States that come round; absent: none is looked for. */
   readonly states?: number;
 }
@@ -295,6 +297,16 @@ const models: Readonly<Record<string, Small>> = {
     states: 4,
   },
   "a GRU whose steps share a cell": { ...recurrent("GRU", 5), targetFps: 200_000, states: 1 },
+  "an LSTM with the fastest cell that all steps can share": {
+    ...recurrent("LSTM", 6),
+    yaml: "LayerName: { y: { Static: true } }",
+    states: 2,
+  },
+  "a GRU with the fastest cell that all steps can share": {
+    ...recurrent("GRU", 6),
+    yaml: "LayerName: { y: { Static: true } }",
+    states: 1,
+  },
   "cells with peepholes, one gate for input and forget, and limits": cells(1, [
     ["LSTM", { hidden_size: 4 }, "peeps"],
     ["LSTM", { hidden_size: 3, input_forget: 1, clip: 1.5 }, "peeps"],
@@ -446,7 +458,7 @@ describe.skipIf(!tools.verilator)(
     it.each(Object.entries(models))(
       "%s: every bit, and every cycle as predicted",
       async (_, small) => {
-        const folder = compileSmall(small);
+        const folder = compileSmall(small, small.yaml);
         if (small.states !== undefined) expect(statesOf(folder)).toBe(small.states);
         await expectExact(`${folder}/net.n2f`, vectors);
       },
