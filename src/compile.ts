@@ -299,9 +299,15 @@ export function addVerilog(
   return verilog.sources;
 }
 
-/** A name that Verilog and file systems take: letters, digits and underscores. */
+/**
+ * A name that Verilog and file systems take: letters, digits and single underscores, for Verilator writes two in a row
+ * otherwise in the names of its files.
+ */
 function moduleName(stem: string, at: string): string {
-  const name = stem.replace(/[^A-Za-z0-9_]+/g, "_").replace(/^(?=\d)/, "n");
+  const name = stem
+    .replace(/[^A-Za-z0-9]+/g, "_")
+    .replace(/_$/, "")
+    .replace(/^(?=\d)/, "n");
   if (/[A-Za-z]/.test(name)) return name;
   return fail("N2F_OPTION_INVALID", `"${stem}" has no letter to name a module by`, {
     at,

@@ -79,3 +79,12 @@ describe("what a quantized model is warned of", () => {
     expect(partly).toMatch(/Tanh_\d+ \(Tanh\)/);
   });
 });
+
+it.each([
+  ["a__b-.onnx", "a_b"],
+  ["8 bits.onnx", "n8_bits"],
+])("a model in %s is named so that Verilator's files have the same name", (file, name) => {
+  const path = join(temporaryFolder(), file);
+  writeFileSync(path, modelBytes());
+  expect(planModel(path, { config: loadConfig(undefined, {}), calibration: [] }).name).toBe(name);
+});
