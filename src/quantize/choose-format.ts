@@ -34,11 +34,30 @@ function candidates(statistics: ValueStatistics, widthBits: number): Format[] {
   return Array.from({ length: 7 }, (_, i) => ({ ...widest, frac: widest.frac + i }));
 }
 
+type Method = Pick<QuantizeOptions, "method" | "percentile">;
+
+/** What was chosen for a sample; steps of a sequence have one for all. */
+const chosen = new WeakMap<Float64Array, Map<string, Precision>>();
+
 /** The format of `widthBits` bits that suits what calibration saw, by the method asked for. */
 export function calibratedPrecision(
   statistics: ValueStatistics,
   widthBits: number,
-  { method, percentile }: Pick<QuantizeOptions, "method" | "percentile">,
+  options: Method,
+): Precision {
+  const { min, max, sample } = statistics;
+  const choices = chosen.get(sample) ?? new Map<string, Precision>();
+  chosen.set(sample, choices);
+  const key = [min, max, widthBits, options.method, options.percentile].join();
+  const choice = choices.get(key) ?? choosePrecision(statistics, widthBits, options);
+  choices.set(key, choice);
+  return choice;
+}
+
+function choosePrecision(
+  statistics: ValueStatistics,
+  widthBits: number,
+  { method, percentile }: Method,
 ): Precision {
   const precision = (format: Format): Precision => ({
     format,

@@ -5,7 +5,16 @@ const leaf = 64;
 /** Above a function of six inputs, levels of multiplexers that are no LUTs: MUXF7 and MUXF8. */
 const freeLevels = 2;
 
-const known = new WeakMap<Float64Array, Map<string, number>>();
+interface Counted {
+  readonly values: Float64Array;
+  readonly place: string;
+  readonly luts: number;
+}
+
+/** Tables that were counted, by a number of what is in them: steps of a sequence and networks that are tried have the same. */
+const known = new Map<number, Counted[]>();
+/** Tables that are remembered, at most. */
+const mostKnown = 2000;
 
 /**
  * LUTs of a table, from what is in it: of each bit the different functions of six inputs that are neither constant
@@ -14,12 +23,20 @@ const known = new WeakMap<Float64Array, Map<string, number>>();
  * @param lo the code of the first entry; entries stand at the low bits of their code
  */
 export function tableLuts(values: Float64Array, lo: number, widthBits: number): number {
-  const counts = known.get(values) ?? new Map<string, number>();
-  known.set(values, counts);
-  const key = `${lo},${widthBits}`;
-  const count = counts.get(key) ?? countLuts(values, lo, widthBits);
-  counts.set(key, count);
-  return count;
+  const place = `${lo},${widthBits}`;
+  let number = values.length;
+  for (let i = 0; i < values.length; i++) number = (Math.imul(number, 31) + values[i]) | 0;
+  const alike = known.get(number) ?? [];
+  const isSame = (other: Counted) =>
+    other.place === place &&
+    other.values.length === values.length &&
+    other.values.every((value, i) => value === values[i]);
+  const counted = alike.find(isSame);
+  if (counted !== undefined) return counted.luts;
+  const luts = countLuts(values, lo, widthBits);
+  if (known.size >= mostKnown) known.clear();
+  known.set(number, [...alike, { values, place, luts }]);
+  return luts;
 }
 
 function countLuts(values: Float64Array, lo: number, widthBits: number): number {
@@ -27,9 +44,11 @@ function countLuts(values: Float64Array, lo: number, widthBits: number): number 
   let luts = 0;
   for (let bit = 0; bit < widthBits; bit++) {
     const column = new Uint8Array(depth);
-    values.forEach((value, i) => {
-      column[(((lo + i) % depth) + depth) % depth] = Math.floor(value / 2 ** bit) & 1;
-    });
+    const unit = 2 ** bit;
+    for (let i = 0, at = ((lo % depth) + depth) % depth; i < values.length; i++) {
+      column[at] = Math.floor(values[i] / unit) & 1;
+      at = at === depth - 1 ? 0 : at + 1;
+    }
     luts += bitLuts(column);
   }
   return luts;
