@@ -270,13 +270,14 @@ async function compareSimulation(
 }
 
 /**
- * Latency of the first inference; interval over the second half of a run without stalls. Where the gaps between
- * inferences come in a pattern (18, 18, 9 cycles and again), it is the mean of the pattern.
+ * Latency of the first inference; interval of the results in the second half of a run without stalls (inputs are
+ * taken faster as long as FIFOs fill). Where the gaps between inferences come in a pattern (18, 18, 9 cycles and
+ * again), it is the mean of the pattern.
  */
 export function measureTiming({ inputCycles, outputCycles }: Simulation): Timing {
-  const last = inputCycles.length - 1;
+  const last = outputCycles.length - 1;
   const middle = Math.floor(last / 2);
-  const gap = (at: number) => inputCycles[at] - inputCycles[at - 1];
+  const gap = (at: number) => outputCycles[at] - outputCycles[at - 1];
   const repeatsAfter = (gaps: number) => {
     for (let at = last; at - gaps > middle; at--) if (gap(at) !== gap(at - gaps)) return false;
     return true;
@@ -286,6 +287,7 @@ export function measureTiming({ inputCycles, outputCycles }: Simulation): Timing
   const first = 2 * gaps <= last - middle ? last - gaps : middle;
   return {
     latencyCycles: outputCycles[0] - inputCycles[0],
-    intervalCycles: last === first ? 0 : (inputCycles[last] - inputCycles[first]) / (last - first),
+    intervalCycles:
+      last === first ? 0 : (outputCycles[last] - outputCycles[first]) / (last - first),
   };
 }

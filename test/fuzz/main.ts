@@ -4,28 +4,32 @@ import { parseArgs } from "node:util";
 import { casesFolder } from "../conformance/case.ts";
 import { conformancePath, readConformance, withSection } from "../support/page.ts";
 import { type FuzzReport, fuzzJobs, runFuzz } from "./run-fuzz.ts";
+import { shrink, tryNetwork } from "./try-network.ts";
 
 const usage = `npm run fuzz -- [options]
   --count N        how many broken models of each seed (default: 10000)
   --seed S         the first of them; several may be given (default: 1)
   --processes P    how many processes share the work (default: one for each core, up to 4)
+  --streams        small whole networks instead, as streams in Verilator, one after the other (default count: 100)
   --docs           write what docs/conformance.md says of broken models`;
 
 const { values: flags } = parseArgs({
   args: process.argv.slice(3),
   options: {
-    count: { type: "string", default: "10000" },
+    count: { type: "string" },
     seed: { type: "string", multiple: true, default: ["1"] },
     processes: { type: "string", default: String(Math.min(4, availableParallelism())) },
+    streams: { type: "boolean", default: false },
     docs: { type: "boolean", default: false },
     help: { type: "boolean", default: false },
   },
 });
 
 if (flags.help) console.log(usage);
+else if (flags.streams) await runStreams(Number(flags.count ?? 100), flags.seed.map(Number));
 else if (casesFolder === undefined)
   console.log("shared/corpus/onnx_conformance is absent: nothing was tried");
-else await run(Number(flags.count), flags.seed.map(Number), Number(flags.processes));
+else await run(Number(flags.count ?? 10_000), flags.seed.map(Number), Number(flags.processes));
 
 async function run(count: number, seeds: readonly number[], processes: number): Promise<void> {
   const rows: string[] = [];
@@ -52,6 +56,23 @@ Written by \`npm run fuzz -- --count ${count}${words} --docs\`.
 ${rows.join("\n")}
 `;
   writeFileSync(conformancePath, withSection(readConformance(), "Broken models", text));
+}
+
+/** Networks as streams: bits and cycles of each under Verilator. */
+async function runStreams(count: number, seeds: readonly number[]): Promise<void> {
+  const kinds = new Map<string, number>();
+  for (const first of seeds) {
+    for (let seed = first; seed < first + count; seed++) {
+      const { kind, detail, layers } = await tryNetwork(seed);
+      const key = kind === "refused" ? `refused, ${detail.split(":")[0]}` : kind;
+      kinds.set(key, (kinds.get(key) ?? 0) + 1);
+      const told = kind === "FAULT" ? await shrink(seed) : { detail, layers };
+      const words = kind === "exact" ? "" : `\n  ${told.detail}\n  ${told.layers.join("\n  ")}`;
+      console.log(`seed ${seed}: ${kind}, ${layers.length} layers${words}`);
+      if (kind === "FAULT") process.exitCode = 1;
+    }
+  }
+  for (const [kind, found] of kinds) console.log(`${String(found).padStart(7)}  ${kind}`);
 }
 
 function print({ counts, slowest, cpuSeconds }: FuzzReport): void {

@@ -38,6 +38,7 @@ const lanes = { V: 64, P: 4, OP: 0, X_W: 8, X_SIGNED: true, Y_W: 8 };
 const sumOfLanes = { ...lanes, OP: 1, Y_W: 14 };
 const leastOfLanes = { ...lanes, P: 8, V: 100, OP: 2, X_SIGNED: false, X_W: 12, Y_W: 12 };
 const resize = { X_W: 8, ROWS: 1, V: 64, P_IN: 1, P_OUT: 4 };
+const threeToFour = { ...resize, P_IN: 3, P_OUT: 4, V: 48 };
 const packets = { X_W: 8, V: 64, CONTAINER_W: 8, CONTAINERS: 4, P: 8 };
 
 const table: Readonly<Record<string, readonly Params[]>> = {
@@ -129,7 +130,7 @@ const table: Readonly<Record<string, readonly Params[]>> = {
     { ...resize, P_IN: 8, P_OUT: 32, V: 256 },
     { ...resize, P_IN: 32, P_OUT: 8, V: 256 },
     { ...resize, P_IN: 1, P_OUT: 9, V: 9, X_W: 6 },
-    { ...resize, P_IN: 3, P_OUT: 4, V: 48 },
+    threeToFour,
     { ...resize, P_IN: 9, P_OUT: 4, V: 144 },
     { ...resize, P_IN: 5, P_OUT: 16, V: 80 },
     { ...resize, P_IN: 29, P_OUT: 4, V: 144 },
@@ -222,9 +223,10 @@ const table: Readonly<Record<string, readonly Params[]>> = {
  * LUTs that Yosys found for points whose count depends on what else it has read, least and most. An estimate is held to
  * 15 % of that range: no formula can be within 15 % of each.
  */
-export const unsteady: ReadonlyMap<Params, readonly [number, number]> = new Map([
+export const unsteady = new Map<Params, readonly [number, number]>([
   [sumOfLanes, [50, 64]],
   [leastOfLanes, [249, 374]],
+  [threeToFour, [107, 113]],
 ]);
 
 /** By name of the module. */

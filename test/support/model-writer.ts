@@ -45,6 +45,12 @@ export class ModelWriter {
     return this.#constant(codeTypes[type].dataType, dims, bytesOf(type, data));
   }
 
+  /** A list of int64, such as a shape, axes or paddings. */
+  integers(data: readonly number[]): string {
+    const { buffer } = BigInt64Array.from(data.map(BigInt));
+    return this.#constant(7, [data.length], new Uint8Array(buffer));
+  }
+
   /** @param inputs names; an empty one stands for an input that is left out */
   node(
     opType: string,
