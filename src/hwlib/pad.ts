@@ -4,7 +4,8 @@ import { defineStreamModule } from "./cycle-model.ts";
  * A frame around a picture of H*W*B beats: PT and PB rows, PL and PR columns of VALUE in each of P lanes of X_W
  * bits. For convolutions the windows pad by themselves.
  *
- * Cycles: no register on the way. A beat of the frame is offered at once and takes nothing; others pass.
+ * Cycles: no register on the way. What is above a picture comes when its first beat is there, other beats of the frame
+ * at once, and both take nothing; those of the picture pass.
  */
 export const pad = defineStreamModule({
   name: "n2f_pad",
@@ -35,7 +36,8 @@ export const pad = defineStreamModule({
     return {
       step(inValid, outReady) {
         const real = y >= PT && y < PT + H && x >= PL && x < PL + W ? 1 : 0;
-        if ((outReady & 1) === 0 || (real && (inValid & 1) === 0)) return 0;
+        const waits = real === 1 || y < PT || (y === PT && x < PL);
+        if ((outReady & 1) === 0 || (waits && (inValid & 1) === 0)) return 0;
         if (++b === B) {
           b = 0;
           if (++x === PL + W + PR) {

@@ -45,7 +45,8 @@ const wordPlans: Readonly<Record<Word, HardwarePlan>> = {
     parallel: [],
     stream: ["n2f_reorder", "n2f_concat", "n2f_upsample"],
     isLocal: true,
-    condition: "no padding that no window takes in, no constants among what is joined",
+    condition:
+      "beyond 8,192 bits no constants among what is joined, and what is filled in is a frame",
   },
   binary: {
     nets: ["add", "negate", "shift_left", "mul", "extreme"],

@@ -256,6 +256,29 @@ const models: Readonly<Record<string, Small>> = {
     nodes: [node("Pad", ["x", "pads"], ["p"]), node("Relu", ["p"], ["y"])],
     constants: [{ name: "pads", dataType: 7, dims: [8], int64Data: [0, 0, 1, 1, 0, 0, 1, 2] }],
   },
+  "a frame around a picture that is too large for a beat": {
+    inputs: { x: [1, 3, 16, 14] },
+    nodes: [node("Tanh", ["x"], ["t"]), node("Pad", ["t", "pads", "fill"], ["y"])],
+    constants: [
+      { name: "pads", dataType: 7, dims: [8], int64Data: [0, 0, 2, 0, 0, 0, 1, 3] },
+      { ...floats("fill", [-1.5]), dims: [] },
+    ],
+    targetFps: 200_000,
+  },
+  "a frame of rows, and one of channels, slowly": {
+    inputs: { x: [1, 4, 12, 12] },
+    nodes: [
+      node("Relu", ["x"], ["r"]),
+      node("Pad", ["r", "rows"], ["p"]),
+      node("Sigmoid", ["p"], ["s"]),
+      node("Pad", ["s", "channels"], ["y"]),
+    ],
+    constants: [
+      { name: "rows", dataType: 7, dims: [8], int64Data: [0, 0, 1, 0, 0, 0, 2, 0] },
+      { name: "channels", dataType: 7, dims: [8], int64Data: [0, 1, 0, 0, 0, 1, 0, 0] },
+    ],
+    targetFps: 100_000,
+  },
   "constants joined to a stream": {
     inputs: { x: [1, 5, 3] },
     nodes: [node("Concat", ["x", "c"], ["j"], { axis: 1 }), node("Tanh", ["j"], ["y"])],

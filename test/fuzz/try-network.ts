@@ -71,7 +71,7 @@ function writeConfig(folder: string, { weighted }: RandomNetwork, random: Random
   const device = join(folder, "device.json");
   writeFileSync(device, JSON.stringify(smallDevice));
   const width = [3, 4, 6, 8, 8, 8, 12, 16][random.below(8)];
-  const cycles = Math.round(2 ** (3 + 8 * random.uniform()));
+  const cycles = Math.round(2 ** (5 + 7 * random.uniform()));
   const way = random.below(4);
   const model = {
     Architecture: "stream",

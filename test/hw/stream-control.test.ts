@@ -305,9 +305,6 @@ function pads(): FlowCase[] {
         }
       }
     }
-    // A frame is offered without end: the rows above the next picture too.
-    const idle = PT * (PL + W + PR) * B + (PT > 0 || PL > 0 ? PL * B : 0);
-    out.push(...new Array<bigint>(idle).fill(frame));
     return flowCase(
       pad,
       { P, X_W: 5, H, W, B, PT, PB, PL, PR, VALUE },

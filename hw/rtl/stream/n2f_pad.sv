@@ -2,8 +2,8 @@
 //
 // Numbers   a picture is H rows of W pixels of B beats of P elements of X_W bits; PT and PB rows are put above and below,
 //           PL and PR columns at the left and right.
-// Stream    ready/valid, 1 beat per cycle. Beats of the frame are offered at once; others pass, without a register on
-//           the way.
+// Stream    ready/valid, 1 beat per cycle. What is above a picture comes when its first beat is there, other beats of the
+//           frame at once; those of the picture pass, without a register on the way.
 // Latency   0 cycles.
 // Reset     rst is synchronous and active high; it clears the counters.
 // Twin      src/hwlib/pad.ts
@@ -54,17 +54,19 @@ module n2f_pad #(
   logic [B_W-1:0] b_q;
   logic [X_BITS-1:0] x_q;
   logic [Y_BITS-1:0] y_q;
-  logic real_x, real_y, is_real, last_b, last_x, last_y;
+  logic real_x, real_y, is_real, is_before, last_b, last_x, last_y;
 
   assign real_x  = (PL == 0 || x_q >= X_BITS'(PL)) && (PR == 0 || x_q < X_BITS'(PL + W));
   assign real_y  = (PT == 0 || y_q >= Y_BITS'(PT)) && (PB == 0 || y_q < Y_BITS'(PT + H));
-  assign is_real  = real_x && real_y;
-  assign m_data  = is_real ? s_data : {P{X_W'(VALUE)}};
-  assign m_valid = s_valid || !is_real;
-  assign s_ready = m_ready && is_real;
-  assign last_b  = B == 1 || b_q == B_W'(B - 1);
-  assign last_x  = x_q == X_BITS'(COLUMNS - 1);
-  assign last_y  = y_q == Y_BITS'(ROWS - 1);
+  assign is_real = real_x && real_y;
+  // Before the picture's first pixel.
+  assign is_before = (PT > 0 && y_q < Y_BITS'(PT)) || (PL > 0 && y_q == Y_BITS'(PT) && x_q < X_BITS'(PL));
+  assign m_data    = is_real ? s_data : {P{X_W'(VALUE)}};
+  assign m_valid   = s_valid || !(is_real || is_before);
+  assign s_ready   = m_ready && is_real;
+  assign last_b    = B == 1 || b_q == B_W'(B - 1);
+  assign last_x    = x_q == X_BITS'(COLUMNS - 1);
+  assign last_y    = y_q == Y_BITS'(ROWS - 1);
 
   always_ff @(posedge clk) begin
     if (m_valid && m_ready) begin

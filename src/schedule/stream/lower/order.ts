@@ -2,6 +2,7 @@ import { assert } from "../../../base/index.ts";
 import { reorderMemory } from "../../../hwlib/index.ts";
 import { getValue, type Kernel, type OpValue, quantOf } from "../../../ir/index.ts";
 import { sizeOf } from "../../../tensor/index.ts";
+import { type Framing, framingOf } from "../framing.ts";
 import {
   beatsOf,
   dividingLanes,
@@ -28,11 +29,14 @@ export function lowerGather(
   const vector = value.shape.at(-1) ?? 1;
   const { interval } = context.options;
   const index = kernel.index ?? Int32Array.from({ length: size }, (_, i) => i);
-  if (index.some((from) => from < 0)) {
-    if (fitsOneBeat(context, value)) return gatherInOneBeat(context, value, kernel);
-    return refuse(value, "padding that no window takes in has no stream module yet");
-  }
   const from = getValue(context.graph, value.args[0]).shape;
+  if (index.some((one) => one < 0)) {
+    const framing = framingOf(kernel, from, value.shape);
+    const framed = framing !== undefined && frame(context, value, framing, kernel.fill ?? 0n);
+    if (framed) return framed;
+    if (fitsOneBeat(context, value)) return gatherInOneBeat(context, value, kernel);
+    return refuse(value, "what it fills in is no frame around pictures");
+  }
   const upsampling = upsamplingOf(kernel, from, value.shape);
   if (upsampling !== undefined) return upsample(context, value, upsampling);
   const isConst = value.args.map((id) => getValue(context.graph, id).kind === "const");
@@ -139,6 +143,38 @@ function upsample(context: Context, value: OpValue, of: Upsampling): Stream {
   const node = context.net.module("n2f_upsample", "upsample", title, params);
   context.net.connect(input, { node, port: 0 });
   return context.net.output(node, { vectors: size / vector, vector, lanes }, input.widthBits);
+}
+
+/** The greatest integer that a parameter of a module can be. */
+const greatestInt = 2n ** 31n - 1n;
+
+/** A frame around pictures, element by element as they come; nothing where that is too slow and wires would do. */
+function frame(
+  context: Context,
+  value: OpValue,
+  { run, pictures, rows, pixels, above, below, left, right }: Framing,
+  fill: bigint,
+): Stream | undefined {
+  const size = sizeOf(value.shape);
+  const channels = value.shape.at(-1) ?? 1;
+  const vector = run % channels === 0 ? channels : run;
+  const { interval } = context.options;
+  const lanes = lanesForRate(size / vector, vector, interval);
+  if (size / lanes > interval && fitsOneBeat(context, value)) return undefined;
+  if (fill > greatestInt || fill < -greatestInt) return undefined;
+  const { width } = quantOf(value).format;
+  const [id] = value.args;
+  const plain = plainValue(context, id);
+  const input = plain.widthBits === width ? plain : rewire(context, id, plain, width);
+  const params = {
+    ...{ P: lanes, X_W: width, H: rows, W: pixels, B: run / lanes, VALUE: Number(fill) },
+    ...{ PT: above, PB: below, PL: left, PR: right },
+  };
+  const title = `a frame around ${pictures > 1 ? `${pictures} pictures` : "a picture"} of ${rows} by ${pixels}`;
+  context.net.from(value.origin);
+  const node = context.net.module("n2f_pad", "pad", title, params);
+  context.net.connect(context.net.convert(input, vector, lanes), { node, port: 0 });
+  return context.net.output(node, { vectors: size / vector, vector, lanes }, width);
 }
 
 /** Beats of each of two streams that follow one another, over and over; nothing where it is no such joining. */

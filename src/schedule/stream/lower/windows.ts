@@ -17,7 +17,7 @@ import { takeValue } from "./take.ts";
  * The windows over a value, one after the other.
  *
  * @param lanes elements of a beat that the reader wants; it also takes whole windows
- * @param byChannel channels outside, positions inside
+ * @param byChannel channels outside, positions inside; whole windows have positions outside all the same
  * @param rows windows of a beat; more than one are whole
  */
 export function windowsOf(
@@ -88,7 +88,7 @@ export function windowsOf(
     PAD: padding,
     P,
     LINES: Math.max(least, Math.min(H, least + window.SH)),
-    CHANNEL_MAJOR: byChannel,
+    CHANNEL_MAJOR: byChannel && isWhole !== true,
     STYLE: 0,
   };
   const lines = linesForRate(params, places * taps * (C / P), interval);
@@ -100,7 +100,8 @@ export function windowsOf(
   context.net.connect(input, { node, port: 0 });
   const layout = { vectors: places, vector: size, lanes: P };
   const stream = context.net.output(node, layout, input.widthBits);
-  if (byChannel) return isWhole ? context.net.convert(stream, size, size) : stream;
+  if (isWhole) return context.net.convert(stream, size, size);
+  if (byChannel) return stream;
   return context.net.convert(stream, size, lanes);
 }
 
