@@ -1,14 +1,15 @@
 import { assert } from "../base/index.ts";
 
-/** What a module's parameter accepts. A `string` is a file name. */
+/** What a module's parameter accepts. A `string` is a file name, a `code` an element of a stream. */
 export type ParameterSpec =
   | { readonly type: "int"; readonly min?: number; readonly max?: number }
+  | { readonly type: "code" }
   | { readonly type: "bit" }
   | { readonly type: "string" };
 
 export type ParameterSpecs = { readonly [name: string]: ParameterSpec };
 
-type ParameterTypes = { int: number; bit: boolean; string: string };
+type ParameterTypes = { int: number; code: number; bit: boolean; string: string };
 
 /** A value for every parameter of a module. */
 export type ParameterValues<S extends ParameterSpecs> = {
@@ -65,6 +66,12 @@ export function checkParameters<S extends ParameterSpecs>(
         assert(inRange, `${name}: ${key}=${value}, must be in ${min}..${max}`);
         break;
       }
+      case "code":
+        assert(
+          Number.isInteger(value) && Math.abs(Number(value)) < 2 ** 63,
+          `${name}: ${key}=${value}, must be an integer of 64 bits`,
+        );
+        break;
       case "bit":
         assert(typeof value === "boolean", `${name}: ${key}=${value}, must be a boolean`);
         break;
@@ -80,7 +87,11 @@ export function checkParameters<S extends ParameterSpecs>(
 
 /** A parameter value as SystemVerilog writes it. */
 export function parameterText(value: number | boolean | string): string {
-  if (typeof value === "number") return String(value);
+  if (typeof value === "number") {
+    // Without a width a number has 32 bits.
+    if (Math.abs(value) < 2 ** 31) return String(value);
+    return `${value < 0 ? "-" : ""}64'sd${Math.abs(value)}`;
+  }
   return typeof value === "boolean" ? `1'b${value ? 1 : 0}` : `"${value}"`;
 }
 

@@ -20,7 +20,7 @@ export const pad = defineStreamModule({
     PB: { type: "int", min: 0 },
     PL: { type: "int", min: 0 },
     PR: { type: "int", min: 0 },
-    VALUE: { type: "int" },
+    VALUE: { type: "code" },
   },
   ports: {
     inputs: { clk: 1, rst: 1, s_valid: 1, s_data: (p) => p.P * p.X_W, m_ready: 1 },

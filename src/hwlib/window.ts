@@ -16,7 +16,7 @@ export const windowParameters = {
   PB: { type: "int", min: 0 },
   PL: { type: "int", min: 0 },
   PR: { type: "int", min: 0 },
-  PAD: { type: "int" },
+  PAD: { type: "code" },
 } as const;
 
 export type WindowParameters = ParameterValues<typeof windowParameters>;

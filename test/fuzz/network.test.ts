@@ -6,7 +6,7 @@ import { tryNetwork } from "./try-network.ts";
 if (!tools.verilator) console.warn("verilator is not there: random networks are SKIPPED");
 
 /** Seeds of networks that differ much; `npm run fuzz -- --streams` tries any others. */
-const seeds = [3, 6, 9, 10, 12, 15, 18, 22, 206];
+const seeds = [3, 6, 9, 10, 12, 15, 18, 22, 206, 1167, 1269];
 
 describe.skipIf(!tools.verilator)("random networks as streams", () => {
   it.each(seeds)(

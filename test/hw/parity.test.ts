@@ -33,7 +33,8 @@ function readModule(folder: string, module: HardwareModule): ReadModule {
     const name = attribute(tag, "name");
     if (attribute(tag, "param") === "true") {
       const type = attribute(tag, "vartype");
-      read.parameters[name] = type === "logic" ? "string" : type;
+      const untyped = text.includes(`parameter signed ${name} `) ? "code" : "string";
+      read.parameters[name] = type === "logic" ? untyped : type;
     }
     if (attribute(tag, "pinIndex") !== "") {
       (attribute(tag, "dir") === "input" ? read.inputs : read.outputs).push(name);

@@ -29,7 +29,7 @@ module n2f_window_line #(
     parameter int PB    = 1,  // padding below, 0 .. (KH-1)*DH
     parameter int PL    = 1,  // padding at the left, 0 .. (KW-1)*DW
     parameter int PR    = 1,  // padding at the right, 0 .. (KW-1)*DW
-    parameter int PAD   = 0,  // an element of the padding; its low X_W bits
+    parameter signed PAD = 0,  // an element of the padding; its low X_W bits
     parameter int COLS  = 1,  // pixels of a beat; divides W; one of COLS and SW divides the other
     parameter int STYLE = 0   // row buffers in 0: LUT RAM, 1: block RAM
 ) (

@@ -30,7 +30,7 @@ module n2f_window_mem #(
     parameter int PB            = 1,  // padding below, 0 .. (KH-1)*DH
     parameter int PL            = 1,  // padding at the left, 0 .. (KW-1)*DW
     parameter int PR            = 1,  // padding at the right, 0 .. (KW-1)*DW
-    parameter int PAD           = 0,  // an element of the padding; its low X_W bits
+    parameter signed PAD = 0,  // an element of the padding; its low X_W bits
     parameter int P             = 1,  // channels of a beat; divides C
     parameter int LINES         = 4,  // rows of the memory, at least min(H, (KH-1)*DH + 1)
     parameter bit CHANNEL_MAJOR = 0,  // 1: all taps of P channels, then the next channels

@@ -19,7 +19,7 @@ module n2f_pad #(
     parameter int PB    = 1,  // rows below, at least 0
     parameter int PL    = 1,  // columns at the left, at least 0
     parameter int PR    = 1,  // columns at the right, at least 0
-    parameter int VALUE = 0   // an element of the frame; its low X_W bits
+    parameter signed VALUE = 0   // an element of the frame; its low X_W bits
 ) (
     input  wire logic             clk,
     input  wire logic             rst,

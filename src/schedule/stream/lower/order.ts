@@ -145,9 +145,6 @@ function upsample(context: Context, value: OpValue, of: Upsampling): Stream {
   return context.net.output(node, { vectors: size / vector, vector, lanes }, input.widthBits);
 }
 
-/** The greatest integer that a parameter of a module can be. */
-const greatestInt = 2n ** 31n - 1n;
-
 /** A frame around pictures, element by element as they come; nothing where that is too slow and wires would do. */
 function frame(
   context: Context,
@@ -161,7 +158,7 @@ function frame(
   const { interval } = context.options;
   const lanes = lanesForRate(size / vector, vector, interval);
   if (size / lanes > interval && fitsOneBeat(context, value)) return undefined;
-  if (fill > greatestInt || fill < -greatestInt) return undefined;
+  if (!Number.isSafeInteger(Number(fill))) return undefined;
   const { width } = quantOf(value).format;
   const [id] = value.args;
   const plain = plainValue(context, id);

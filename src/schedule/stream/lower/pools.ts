@@ -15,13 +15,14 @@ export function lowerPool(context: Context, value: OpValue, code: number): Strea
   const { places, taps, C } = window;
   const { format, ranges } = quantOf(source);
   const isMax = code === reduceCode.max;
-  if (places === 1 && taps === window.H * window.W) {
+  const { PT, PB, PL, PR } = window;
+  if (places === 1 && taps === window.H * window.W && PT + PB + PL + PR === 0) {
     return lowerReduce(context, value, {
       ...{ kind: "reduce" as const, fn: isMax ? ("max" as const) : ("sum" as const) },
       ...{ outer: 1, length: taps, inner: C },
     });
   }
-  const padding = isMax ? Number(ranges.hull()[0]) : 0;
+  const padding = isMax ? leastCode(ranges.hull()[0], format.width) : 0;
   const isWhole = taps * C * format.width <= wideWindowBits;
   const lanes = isWhole
     ? lanesForRate(places, C, interval)
@@ -54,6 +55,12 @@ export function lowerPool(context: Context, value: OpValue, code: number): Strea
   context.net.connect(input, { node, port: 0 });
   const layout = { vectors: places / rows, vector: rows * C, lanes: rows * lanes };
   return context.net.output(node, layout, bits);
+}
+
+/** A code that is no greater than any, and exact. */
+function leastCode(least: bigint, widthBits: number): number {
+  const code = Number(least);
+  return Number.isSafeInteger(code) ? code : -(2 ** (widthBits - 1));
 }
 
 export function lowerReduce(
